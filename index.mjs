@@ -1,0 +1,21 @@
+// The package for `import`: the same classes and functions as for `require`, not copies of them.
+export {
+  AbortError,
+  adopt,
+  certificateFingerprint,
+  connect,
+  createReceiver,
+  createServer,
+  DEFAULT_PORT,
+  ERROR_CODES,
+  generateSecret,
+  KtlsError,
+  KtlsServer,
+  KtlsSocket,
+  KtlsUnsupportedError,
+  probe,
+  Receiver,
+  receiveTree,
+  sendTree,
+  transferDirectory,
+} from './dist/index.js';
