@@ -1,0 +1,85 @@
+#include "net/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+namespace ktls::net {
+
+namespace {
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  bool operator==(const Address& other) const {
+    return length == other.length && memcmp(&storage, &other.storage, length) == 0;
+  }
+};
+
+Address loopback(int family) {
+  Address address;
+  if (family == AF_INET) {
+    auto* in = reinterpret_cast<sockaddr_in*>(&address.storage);
+    in->sin_family = AF_INET;
+    in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.length = sizeof *in;
+  } else {
+    auto* in6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
+    in6->sin6_family = AF_INET6;
+    in6->sin6_addr = IN6ADDR_LOOPBACK_INIT;
+    address.length = sizeof *in6;
+  }
+  return address;
+}
+
+Result<SocketPair> loopback_pair_of(int family) {
+  Address address = loopback(family);
+  Fd listener(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!listener) return Status::system("socket", errno);
+  if (bind(listener.get(), address.get(), address.length) != 0) return Status::system("bind", errno);
+  if (listen(listener.get(), 8) != 0) return Status::system("listen", errno);
+  if (getsockname(listener.get(), address.get(), &address.length) != 0) {
+    return Status::system("getsockname", errno);
+  }
+  Fd first(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!first) return Status::system("socket", errno);
+  if (connect(first.get(), address.get(), address.length) != 0) return Status::system("connect", errno);
+  Address wanted;
+  wanted.length = sizeof wanted.storage;
+  if (getsockname(first.get(), wanted.get(), &wanted.length) != 0)
+    return Status::system("getsockname", errno);
+  // Another program may have connected to the port meanwhile: take the connection that is ours.
+  for (;;) {
+    Address peer;
+    peer.length = sizeof peer.storage;
+    Fd second(accept4(listener.get(), peer.get(), &peer.length, SOCK_CLOEXEC));
+    if (!second && errno != EINTR && errno != ECONNABORTED) return Status::system("accept", errno);
+    if (second && peer == wanted) return SocketPair{std::move(first), std::move(second)};
+  }
+}
+
+}  // namespace
+
+Status set_nonblocking(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return Status::system("fcntl", errno);
+  return {};
+}
+
+Status set_nodelay(int fd) {
+  const int on = 1;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) return {};
+  return Status::system("setsockopt", errno);
+}
+
+Result<SocketPair> loopback_pair() {
+  Result<SocketPair> pair = loopback_pair_of(AF_INET);
+  return pair.ok() ? std::move(pair) : loopback_pair_of(AF_INET6);
+}
+
+}  // namespace ktls::net

@@ -1,0 +1,23 @@
+// Making and setting up sockets.
+#pragma once
+
+#include "base/fd.h"
+#include "base/status.h"
+
+namespace ktls::net {
+
+// O_NONBLOCK, on the open file description that `fd` shares with its duplicates.
+Status set_nonblocking(int fd);
+// TCP_NODELAY. Sending what corking held back is a side effect that the kernel documents (tcp(7)).
+Status set_nodelay(int fd);
+
+struct SocketPair {
+  Fd first;
+  Fd second;
+};
+
+// Two TCP sockets connected to each other over loopback, IPv4 or else IPv6. Nobody else can be at either
+// end. Both block.
+Result<SocketPair> loopback_pair();
+
+}  // namespace ktls::net
