@@ -1,0 +1,163 @@
+#include "engine/receiver.h"
+
+#include "base/thread.h"
+#include "engine/handshake.h"
+#include "engine/receiver_worker.h"
+
+namespace ktls::engine {
+
+Result<std::unique_ptr<Receiver>> Receiver::create(ReceiverOptions options, std::shared_ptr<Cancel> user,
+                                                   std::chrono::milliseconds idle,
+                                                   std::function<void()> connection_needed) {
+  Result<std::unique_ptr<Session>> session = Session::create(std::move(user), idle);
+  if (!session.ok()) return std::move(session).status();
+  return std::unique_ptr<Receiver>(
+      new Receiver(std::move(options), std::move(*session), std::move(connection_needed)));
+}
+
+Receiver::Receiver(ReceiverOptions options, std::unique_ptr<Session> session,
+                   std::function<void()> connection_needed)
+    : options_(std::move(options)),
+      session_(std::move(session)),
+      connection_needed_(std::move(connection_needed)) {}
+
+Receiver::~Receiver() = default;
+
+Status Receiver::run(std::unique_ptr<Link> first) {
+  Status started = start(std::move(first));
+  std::list<std::thread> ended;
+  std::vector<std::unique_ptr<Link>> dropped;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return connected_ == 0; });
+    ended_ = true;
+    ended = std::move(threads_);
+    dropped = std::move(early_);
+  }
+  for (std::thread& thread : ended) thread.join();
+  session_->stop();
+  KTLS_TRY(std::move(started));
+  // This object may live on until JavaScript collects it; temporary files and descriptors must not.
+  block_files_.clear();
+  std::shared_ptr<fs::Sink> sink = std::move(sink_);
+  Status outcome = session_->outcome();
+  if (committed_) return outcome.is(Code::protocol) ? outcome : Status();
+  sink->discard();
+  if (outcome.ok()) {
+    return Status::fail(Code::truncated, "the sender closed its connections before the transfer was done");
+  }
+  return outcome;
+}
+
+Status Receiver::start(std::unique_ptr<Link> first) {
+  Result<std::shared_ptr<fs::Sink>> sink = fs::Sink::open(options_.root, options_.below, options_.sink);
+  if (!sink.ok()) {
+    Status status = std::move(sink).status();
+    say_error(*first, status, session_->farewell());
+    return status;
+  }
+  sink_ = std::move(*sink);
+  KTLS_TRY(start_worker(std::move(first)));
+  std::vector<std::unique_ptr<Link>> early;
+  {
+    std::lock_guard lock(mutex_);
+    running_ = true;
+    early = std::move(early_);
+  }
+  for (std::unique_ptr<Link>& link : early) add(std::move(link));
+  return Status();
+}
+
+Status Receiver::start_worker(std::unique_ptr<Link> link) {
+  std::lock_guard lock(mutex_);
+  if (ended_ || session_->stopped()) return Status();
+  Result<FileHash> hash = FileHash::create(options_.verify, link->hash_key);
+  if (!hash.ok()) return std::move(hash).status();
+  auto worker = std::make_shared<ReceiverWorker>(*this, std::move(link), std::move(*hash));
+  Result<std::thread> thread = start_thread("ktls-receive", [worker] { worker->run(); });
+  if (!thread.ok()) return std::move(thread).status();
+  threads_.push_back(std::move(*thread));
+  connected_++;
+  used_++;
+  return Status();
+}
+
+void Receiver::add(std::unique_ptr<Link> link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!running_) {
+      if (!ended_) early_.push_back(std::move(link));
+      return;
+    }
+  }
+  Status started = start_worker(std::move(link));
+  if (!started.ok()) session_->fail(started);
+}
+
+uint32_t Receiver::connections_used() const {
+  std::lock_guard lock(mutex_);
+  return used_;
+}
+
+uint32_t Receiver::connections_open() const {
+  std::lock_guard lock(mutex_);
+  return connected_ + static_cast<uint32_t>(early_.size());
+}
+
+wire::Counts Receiver::counts() const {
+  return {session_->files,      session_->directories, session_->symlinks,
+          session_->hard_links, session_->bytes,       failed_};
+}
+
+Status Receiver::begin_entries() {
+  std::lock_guard lock(mutex_);
+  if (committing_) return Status::fail(Code::protocol, "the peer sent entries after ALL_DONE");
+  carrying_++;
+  return Status();
+}
+
+void Receiver::end_entries() {
+  std::lock_guard lock(mutex_);
+  carrying_--;
+}
+
+Status Receiver::begin_commit(bool carries_entries) {
+  std::lock_guard lock(mutex_);
+  if (committing_ || carrying_ > (carries_entries ? 1 : 0)) {
+    return Status::fail(Code::protocol,
+                        "the peer said ALL_DONE while another connection still carried entries");
+  }
+  committing_ = true;
+  return Status();
+}
+
+void Receiver::leave_connection() {
+  {
+    std::lock_guard lock(mutex_);
+    connected_--;
+  }
+  changed_.notify_all();
+}
+
+bool Receiver::first_announcement(uint32_t directory) {
+  std::lock_guard lock(mutex_);
+  if (directory >= announced_.size())
+    announced_.resize(std::max<size_t>(directory + 1, announced_.size() * 2));
+  if (announced_[directory]) return false;
+  announced_[directory] = true;
+  return true;
+}
+
+void Receiver::add_failed_directory(uint32_t directory) {
+  std::lock_guard lock(mutex_);
+  failed_directories_.insert(directory);
+  any_failed_directory_.store(true, std::memory_order_relaxed);
+}
+
+bool Receiver::is_failed_directory(uint32_t directory) const {
+  if (!any_failed_directory_.load(std::memory_order_relaxed)) return false;
+  std::lock_guard lock(mutex_);
+  return failed_directories_.contains(directory);
+}
+
+}  // namespace ktls::engine

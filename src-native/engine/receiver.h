@@ -1,0 +1,97 @@
+// The receiving end of a transfer: a confined sink, and a worker for each connection.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/block_files.h"
+#include "engine/session.h"
+#include "fs/sink.h"
+#include "wire/hello.h"
+
+namespace ktls::engine {
+
+struct ReceiverOptions {
+  std::string root;
+  std::vector<std::string> below;
+  fs::SinkOptions sink;
+  bool verify = true;
+  bool continue_on_error = false;
+};
+
+class Receiver {
+ public:
+  // `connection_needed`: see Sender. Called when the peer asks for one.
+  static Result<std::unique_ptr<Receiver>> create(ReceiverOptions options, std::shared_ptr<Cancel> user,
+                                                  std::chrono::milliseconds idle,
+                                                  std::function<void()> connection_needed);
+  ~Receiver();
+
+  // Blocks until the transfer has ended and no thread is left. Success means: everything the sender
+  // counted is under its final name. After a failure nothing of it is under a temporary one.
+  Status run(std::unique_ptr<Link> first);
+  // From any thread, at any time. Comes too late when the transfer has ended: the link is then dropped.
+  void add(std::unique_ptr<Link> link);
+  // Connections that are not closed yet.
+  uint32_t connections_open() const;
+
+  Session& session() { return *session_; }
+  uint32_t connections_used() const;
+  bool verifies() const { return options_.verify; }
+  // What is under final names, and in `failed` what arrived and is not; final after run().
+  wire::Counts counts() const;
+
+ private:
+  friend class ReceiverWorker;
+
+  Receiver(ReceiverOptions options, std::unique_ptr<Session> session,
+           std::function<void()> connection_needed);
+
+  Status start(std::unique_ptr<Link> first);
+  Status start_worker(std::unique_ptr<Link> link);
+
+  // --- What the workers share ---------------------------------------------------------------------
+
+  // A connection carries entries from here on. protocol once the sender has said ALL_DONE.
+  Status begin_entries();
+  void end_entries();
+  // The sender says that everything was sent: protocol while another connection still carries entries.
+  Status begin_commit(bool carries_entries);
+  void leave_connection();
+  // True the first time for each directory.
+  bool first_announcement(uint32_t directory);
+  void add_failed_directory(uint32_t directory);
+  bool is_failed_directory(uint32_t directory) const;
+
+  const ReceiverOptions options_;
+  const std::unique_ptr<Session> session_;
+  const std::function<void()> connection_needed_;
+  std::shared_ptr<fs::Sink> sink_;  // from run() on
+  BlockFiles block_files_;
+  std::atomic<uint64_t> failed_{0};  // entries that could not be written
+  std::atomic<bool> committed_{false};
+  std::atomic<bool> any_failed_directory_{false};  // spares the lock on the hot path
+
+  mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable changed_;
+  std::list<std::thread> threads_;
+  uint32_t connected_ = 0;
+  uint32_t used_ = 0;
+  uint32_t carrying_ = 0;  // connections that carry entries and have not said CONN_DONE
+  bool committing_ = false;
+  bool running_ = false;  // there is a sink
+  bool ended_ = false;
+  std::vector<std::unique_ptr<Link>> early_;  // added before that
+  std::vector<bool> announced_;
+  std::set<uint32_t> failed_directories_;
+};
+
+}  // namespace ktls::engine

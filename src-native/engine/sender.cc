@@ -1,0 +1,194 @@
+#include "engine/sender.h"
+
+#include "base/thread.h"
+#include "engine/handshake.h"
+#include "engine/sender_worker.h"
+
+namespace ktls::engine {
+
+namespace {
+
+constexpr std::chrono::milliseconds kGlance{20};
+
+}  // namespace
+
+Mode effective_mode(Mode wanted, bool verify, const tls::Connection& connection) {
+  // What is hashed has to be read.
+  if (verify || !connection.can_send_file()) return Mode::read_send;
+  return wanted == Mode::automatic ? Mode::send_file : wanted;
+}
+
+Result<std::unique_ptr<Sender>> Sender::create(SenderOptions options, std::shared_ptr<Cancel> user,
+                                               std::chrono::milliseconds idle,
+                                               std::function<void()> connection_needed) {
+  Result<std::unique_ptr<Session>> session = Session::create(std::move(user), idle);
+  if (!session.ok()) return std::move(session).status();
+  return std::unique_ptr<Sender>(
+      new Sender(std::move(options), std::move(*session), std::move(connection_needed)));
+}
+
+Sender::Sender(SenderOptions options, std::unique_ptr<Session> session,
+               std::function<void()> connection_needed)
+    : options_(std::move(options)),
+      session_(std::move(session)),
+      connection_needed_(std::move(connection_needed)),
+      queue_(session_->patience().cancel) {}
+
+Sender::~Sender() = default;
+
+Status Sender::run(std::unique_ptr<Link> first) {
+  Status started = start(std::move(first));
+  std::list<std::thread> ended;
+  std::vector<std::unique_ptr<Link>> dropped;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return connected_ == 0; });
+    finishing_ = true;
+    ended = std::move(threads_);
+    dropped = std::move(early_);
+  }
+  for (std::thread& thread : ended) thread.join();
+  session_->stop();
+  KTLS_TRY(std::move(started));
+  return session_->outcome();
+}
+
+Status Sender::start(std::unique_ptr<Link> first) {
+  mode_used_ = effective_mode(options_.mode, options_.verify, first->connection());
+  Result<std::unique_ptr<fs::Walk>> tree = fs::Walk::open(options_.root, options_.below, {});
+  if (!tree.ok()) {
+    Status status = std::move(tree).status();
+    say_error(*first, status, session_->farewell());
+    return status;
+  }
+  KTLS_TRY(start_worker(std::move(first)));
+  std::vector<std::unique_ptr<Link>> early;
+  {
+    std::lock_guard lock(mutex_);
+    running_ = true;
+    early = std::move(early_);
+  }
+  for (std::unique_ptr<Link>& link : early) add(std::move(link));
+  walk(**tree);
+  return Status();
+}
+
+void Sender::walk(fs::Walk& walk) {
+  uint32_t last_directory = 0;
+  for (;;) {
+    Result<std::optional<fs::Batch>> next = walk.next();
+    if (!next.ok()) return session_->fail(next.status());
+    if (!next->has_value()) break;
+    fs::Batch& batch = **next;
+    // Numbers are dense and in the order met, so a new one is a new directory.
+    if (batch.directory->id > last_directory) {
+      last_directory = batch.directory->id;
+      session_->directories.fetch_add(1, std::memory_order_relaxed);
+    }
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+    for (const fs::Entry& entry : batch.entries) {
+      if (entry.kind != fs::EntryKind::file) continue;
+      files++;
+      bytes += entry.size;
+    }
+    session_->files_total.fetch_add(files, std::memory_order_relaxed);
+    session_->bytes_total.fetch_add(bytes, std::memory_order_relaxed);
+    if (!queue_.push(std::move(batch))) return;
+  }
+  session_->totals_final.store(true, std::memory_order_relaxed);
+  queue_.close();
+}
+
+Status Sender::start_worker(std::unique_ptr<Link> link) {
+  std::lock_guard lock(mutex_);
+  if (finishing_ || session_->stopped()) return Status();
+  Result<FileHash> hash = FileHash::create(options_.verify, link->hash_key);
+  if (!hash.ok()) return std::move(hash).status();
+  auto worker = std::make_shared<SenderWorker>(*this, std::move(link), std::move(*hash));
+  Result<std::thread> thread = start_thread("ktls-send", [worker] { worker->run(); });
+  if (!thread.ok()) return std::move(thread).status();
+  threads_.push_back(std::move(*thread));
+  working_++;
+  connected_++;
+  used_++;
+  return Status();
+}
+
+void Sender::add(std::unique_ptr<Link> link) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!running_) {
+      if (!finishing_) early_.push_back(std::move(link));
+      return;
+    }
+  }
+  Status started = start_worker(std::move(link));
+  if (!started.ok()) session_->fail(started);
+  {
+    // Only now: whoever waits for it must not find itself the last at work.
+    std::lock_guard lock(mutex_);
+    if (wanted_ > 0) {
+      wanted_--;
+      spare_++;
+    }
+  }
+  changed_.notify_all();
+}
+
+uint32_t Sender::connections_used() const {
+  std::lock_guard lock(mutex_);
+  return used_;
+}
+
+uint32_t Sender::connections_open() const {
+  std::lock_guard lock(mutex_);
+  return connected_ + static_cast<uint32_t>(early_.size());
+}
+
+bool Sender::leave_work() {
+  std::unique_lock lock(mutex_);
+  if (--working_ > 0) return false;
+  finishing_ = true;
+  while (connected_ > 1 && !session_->stopped()) changed_.wait_for(lock, kGlance);
+  return true;
+}
+
+void Sender::leave_connection() {
+  {
+    std::lock_guard lock(mutex_);
+    connected_--;
+  }
+  changed_.notify_all();
+}
+
+bool Sender::await_replacement() {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_++;
+  }
+  if (options_.initiator) connection_needed_();
+  std::unique_lock lock(mutex_);
+  while (spare_ == 0 && !session_->stopped()) changed_.wait_for(lock, kGlance);
+  if (session_->stopped()) return false;
+  spare_--;
+  return true;
+}
+
+void Sender::add_hard_link(HardLink link) {
+  std::lock_guard lock(mutex_);
+  hard_links_.push_back(std::move(link));
+}
+
+void Sender::add_skipped(uint32_t directory, const std::string& name, wire::Report report) {
+  session_->add_skipped(std::move(report));
+  std::lock_guard lock(mutex_);
+  skipped_names_.emplace(directory, name);
+}
+
+bool Sender::was_skipped(uint32_t directory, const std::string& name) {
+  std::lock_guard lock(mutex_);
+  return skipped_names_.contains({directory, name});
+}
+
+}  // namespace ktls::engine

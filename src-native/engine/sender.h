@@ -1,0 +1,117 @@
+// The sending end of a transfer: a walk, and a worker for each connection.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/session.h"
+#include "engine/work_queue.h"
+#include "wire/hello.h"
+
+namespace ktls::engine {
+
+enum class Mode : uint8_t { automatic, read_send, send_file, splice };
+
+struct SenderOptions {
+  std::string root;
+  std::vector<std::string> below;
+  Mode mode = Mode::automatic;
+  bool verify = true;
+  bool ownership = false;
+  bool continue_on_error = false;
+  // Files of this size and more travel in blocks over all connections. Bytes.
+  uint64_t block_threshold = uint64_t{64} << 20;
+  // Whether this end opened the connections: it then opens another itself where a key is spent.
+  bool initiator = true;
+};
+
+// How content leaves a connection: what `automatic` becomes, and what a zero-copy mode falls back to
+// where user space encrypts.
+Mode effective_mode(Mode wanted, bool verify, const tls::Connection& connection);
+
+// Sent when everything else has arrived.
+struct HardLink {
+  uint32_t directory;
+  std::string name;
+  uint32_t target_directory;
+  std::string target_name;
+  std::string path;  // for messages
+};
+
+class Sender {
+ public:
+  // `connection_needed` is called, on any thread, when another connection must be opened: see
+  // tls::Connection::key_nearly_spent().
+  static Result<std::unique_ptr<Sender>> create(SenderOptions options, std::shared_ptr<Cancel> user,
+                                                std::chrono::milliseconds idle,
+                                                std::function<void()> connection_needed);
+  ~Sender();
+
+  // Blocks until the transfer has ended and no thread is left.
+  Status run(std::unique_ptr<Link> first);
+  // From any thread, at any time. Comes too late when the transfer has ended: the link is then dropped.
+  void add(std::unique_ptr<Link> link);
+  // Connections that are not closed yet.
+  uint32_t connections_open() const;
+
+  Session& session() { return *session_; }
+  // What the receiver says it holds; valid after run() succeeded.
+  const wire::Counts& receiver_counts() const { return receiver_counts_; }
+  uint32_t connections_used() const;
+  Mode mode_used() const { return mode_used_; }
+  bool verifies() const { return options_.verify; }
+
+ private:
+  friend class SenderWorker;
+
+  Sender(SenderOptions options, std::unique_ptr<Session> session, std::function<void()> connection_needed);
+
+  void walk(fs::Walk& walk);
+  Status start(std::unique_ptr<Link> first);
+  Status start_worker(std::unique_ptr<Link> link);
+
+  // --- What the workers share ---------------------------------------------------------------------
+
+  uint32_t next_block_file() { return next_block_file_.fetch_add(1, std::memory_order_relaxed); }
+  // A worker has no work left. True for the last one: all others have closed their connections then,
+  // so the receiver has handled all they sent.
+  bool leave_work();
+  void leave_connection();
+  // Waits for a connection that takes this one's place. False when the session stopped.
+  bool await_replacement();
+  void add_hard_link(HardLink link);
+  void add_skipped(uint32_t directory, const std::string& name, wire::Report report);
+  bool was_skipped(uint32_t directory, const std::string& name);
+
+  const SenderOptions options_;
+  const std::unique_ptr<Session> session_;
+  const std::function<void()> connection_needed_;
+  WorkQueue queue_;
+  std::atomic<uint32_t> next_block_file_{0};
+  wire::Counts receiver_counts_;  // written by the last worker, read after run()
+  Mode mode_used_ = Mode::read_send;
+
+  mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable changed_;
+  std::list<std::thread> threads_;
+  uint32_t working_ = 0;    // connections with a worker that may take work
+  uint32_t connected_ = 0;  // connections not yet closed
+  uint32_t used_ = 0;
+  uint32_t spare_ = 0;  // connections added in answer to connection_needed, not yet claimed
+  uint32_t wanted_ = 0;
+  bool running_ = false;                      // the first connection has a worker
+  bool finishing_ = false;                    // the last worker speaks: too late for others
+  std::vector<std::unique_ptr<Link>> early_;  // added before the first has a worker
+  std::vector<HardLink> hard_links_;
+  std::set<std::pair<uint32_t, std::string>> skipped_names_;
+};
+
+}  // namespace ktls::engine

@@ -1,0 +1,288 @@
+// SenderWorker: what is said of each entry, and how its content leaves.
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "engine/sender_worker.h"
+#include "engine/wire_metadata.h"
+#include "wire/entry.h"
+
+namespace ktls::engine {
+
+namespace {
+
+// Up to here a file travels whole in one file_data frame, and the receiver writes it in one call.
+constexpr uint64_t kSmallFile = uint64_t{64} << 10;
+// Read and sent at once; a multiple of a record.
+constexpr size_t kChunk = size_t{256} << 10;
+// Handed to sendfile or splice at once.
+constexpr size_t kZeroCopyChunk = wire::kMaxDataLength;
+
+// Whether the file is still what it was when `before` was taken.
+bool unchanged(int file, const struct stat& before) {
+  struct stat now;
+  if (fstat(file, &now) != 0) return false;
+  return now.st_size == before.st_size && now.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+         now.st_mtim.tv_nsec == before.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+Status changed_while_read() {
+  return Status::fail(Code::file_changed, "the file changed while it was read: it is not at the receiver");
+}
+
+// --- Entries ---------------------------------------------------------------------------------------
+
+Status SenderWorker::send_batch(const fs::Batch& batch) {
+  KTLS_TRY(announce(batch.directory));
+  session().set_current_path(
+      batch.directory->path_of(batch.entries.empty() ? std::string() : batch.entries.front().name));
+  for (const fs::Skip& skip : batch.skipped) {
+    wire::Report report = wire::Report::from(skip.reason);
+    report.path = skip.path;
+    session().add_skipped(report);
+    KTLS_TRY(send_skipped(std::move(report)));
+  }
+  for (const fs::Entry& entry : batch.entries) {
+    switch (entry.kind) {
+      case fs::EntryKind::file:
+        KTLS_TRY(send_file(batch, entry));
+        break;
+      case fs::EntryKind::symlink:
+        KTLS_TRY(send_symlink(batch, entry));
+        break;
+      case fs::EntryKind::hard_link:
+        sender_.add_hard_link({batch.directory->id, entry.name, entry.link_directory->id, entry.link_name,
+                               batch.directory->path_of(entry.name)});
+        break;
+    }
+    KTLS_TRY(between_entries());
+  }
+  return Status();
+}
+
+Status SenderWorker::send_file(const fs::Batch& batch, const fs::Entry& entry) {
+  // O_NONBLOCK: it may have become a FIFO since the walk saw it.
+  Fd file(openat(batch.fd->get(), entry.name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file) return skip(batch, entry, Status::system("openat", errno));
+  struct stat attributes;
+  if (fstat(file.get(), &attributes) != 0) return skip(batch, entry, Status::system("fstat", errno));
+  if (!S_ISREG(attributes.st_mode)) return skip(batch, entry, changed_while_read());
+  auto size = static_cast<uint64_t>(attributes.st_size);
+  if (size <= kSmallFile) return send_small(batch, entry, file.get(), attributes);
+  if (size < sender_.options_.block_threshold) return send_large(batch, entry, file.get(), attributes);
+  uint64_t block_length = std::min(BlockSource::kBlockLength, sender_.options_.block_threshold);
+  auto source = std::make_shared<BlockSource>(sender_.next_block_file(), batch.directory, entry.name,
+                                              std::move(file), attributes, block_length);
+  sender_.queue_.share(source);
+  return send_blocks(*source);
+}
+
+Status SenderWorker::send_small(const fs::Batch& batch, const fs::Entry& entry, int file,
+                                const struct stat& attributes) {
+  auto size = static_cast<size_t>(attributes.st_size);
+  KTLS_TRY(link_->reserve(wire::kMaxMessageLength + size, patience()));
+  wire::Writer& out = link_->out();
+  size_t start = out.length();
+  wire::FileHeader{batch.directory->id, size, to_wire(attributes, sender_.options_.ownership), entry.name}
+      .write(out);
+  if (size > 0) out.begin(wire::FrameType::file_data);
+  // One byte more than there should be, to see a file that has grown.
+  ssize_t count;
+  do count = read(file, out.position(), size + 1);
+  while (count < 0 && errno == EINTR);
+  if (count != static_cast<ssize_t>(size)) {
+    int error = errno;
+    out.truncate(start);
+    return skip(batch, entry, count < 0 ? Status::system("read", error) : changed_while_read());
+  }
+  // Only now: the receiver counts what it sees, and a file that was taken back it never saw.
+  hash_.reset();
+  if (size > 0) {
+    hash_.update({out.position(), size});
+    out.advance(size);
+    out.end();
+  }
+  KTLS_TRY(write_hash(wire::FrameType::file_end));
+  session().files.fetch_add(1, std::memory_order_relaxed);
+  session().bytes.fetch_add(size, std::memory_order_relaxed);
+  return Status();
+}
+
+Status SenderWorker::send_large(const fs::Batch& batch, const fs::Entry& entry, int file,
+                                const struct stat& attributes) {
+  auto size = static_cast<uint64_t>(attributes.st_size);
+  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+  wire::FileHeader{batch.directory->id, size, to_wire(attributes, sender_.options_.ownership), entry.name}
+      .write(link_->out());
+  hash_.reset();
+  uint64_t sent = 0;
+  Status status = send_content(file, 0, size, &sent);
+  bool read_failed = status.is(Code::file_changed);
+  if (!status.ok() && !read_failed) return status;
+  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+  if (read_failed || !unchanged(file, attributes)) {
+    link_->out().header(wire::FrameType::file_abort, 0);
+    session().bytes.fetch_sub(sent, std::memory_order_relaxed);
+    return skip(batch, entry, read_failed ? std::move(status) : changed_while_read());
+  }
+  KTLS_TRY(write_hash(wire::FrameType::file_end));
+  session().files.fetch_add(1, std::memory_order_relaxed);
+  return Status();
+}
+
+Status SenderWorker::send_blocks(BlockSource& source) {
+  while (std::optional<BlockSource::Range> range = source.take()) {
+    KTLS_TRY(announce(source));
+    KTLS_TRY(send_block(source, *range));
+    if (source.finish_block()) {
+      bool whole = !source.changed() && unchanged(source.file.get(), source.attributes);
+      KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+      wire::BlockFileEnd{source.id, whole}.write(link_->out());
+      if (whole) {
+        session().files.fetch_add(1, std::memory_order_relaxed);
+      } else {
+        session().bytes.fetch_sub(source.size(), std::memory_order_relaxed);
+        wire::Report report = wire::Report::from(changed_while_read());
+        report.path = source.directory->path_of(source.name);
+        sender_.add_skipped(source.directory->id, source.name, report);
+        KTLS_TRY(send_skipped(std::move(report)));
+      }
+    }
+    KTLS_TRY(between_entries());
+    if (link_->connection().key_nearly_spent()) return Status();
+  }
+  return Status();
+}
+
+Status SenderWorker::send_block(BlockSource& source, BlockSource::Range range) {
+  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+  wire::Block{source.id, range.offset, range.length}.write(link_->out());
+  hash_.reset();
+  uint64_t sent = 0;
+  Status status = send_content(source.file.get(), range.offset, range.length, &sent);
+  if (!status.ok() && !status.is(Code::file_changed)) return status;
+  if (status.is(Code::file_changed)) {
+    // The block was announced with its length: the rest is zeros, and the file is given up at its end.
+    source.mark_changed();
+    while (sent < range.length) {
+      size_t count = std::min<uint64_t>(kChunk, range.length - sent);
+      KTLS_TRY(link_->reserve(count, patience()));
+      link_->out().begin(wire::FrameType::file_data);
+      std::fill_n(link_->out().position(), count, uint8_t{0});
+      hash_.update({link_->out().position(), count});
+      link_->out().advance(count);
+      link_->out().end();
+      sent += count;
+      session().bytes.fetch_add(count, std::memory_order_relaxed);
+      KTLS_TRY(flush());
+    }
+  }
+  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+  KTLS_TRY(write_hash(wire::FrameType::block_end));
+  return Status();
+}
+
+Status SenderWorker::send_symlink(const fs::Batch& batch, const fs::Entry& entry) {
+  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+  wire::SymlinkFrame{batch.directory->id, to_wire(entry.metadata, sender_.options_.ownership), entry.name,
+                     entry.target}
+      .write(link_->out());
+  session().symlinks.fetch_add(1, std::memory_order_relaxed);
+  return Status();
+}
+
+Status SenderWorker::send_skipped(wire::Report report) {
+  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+  report.write(link_->out(), wire::FrameType::skipped);
+  return Status();
+}
+
+Status SenderWorker::skip(const fs::Batch& batch, const fs::Entry& entry, Status reason) {
+  wire::Report report = wire::Report::from(reason);
+  report.path = batch.directory->path_of(entry.name);
+  sender_.add_skipped(batch.directory->id, entry.name, report);
+  return send_skipped(std::move(report));
+}
+
+// --- Content ---------------------------------------------------------------------------------------
+
+Status SenderWorker::send_content(int file, uint64_t offset, uint64_t length, uint64_t* sent) {
+  return mode_ == Mode::read_send ? copy_content(file, offset, length, sent)
+                                  : zero_copy_content(file, offset, length, sent);
+}
+
+Status SenderWorker::copy_content(int file, uint64_t offset, uint64_t length, uint64_t* sent) {
+  for (*sent = 0; *sent < length;) {
+    size_t wanted = std::min<uint64_t>(kChunk, length - *sent);
+    KTLS_TRY(link_->reserve(wanted, patience()));
+    wire::Writer& out = link_->out();
+    size_t start = out.length();
+    out.begin(wire::FrameType::file_data);
+    ssize_t count;
+    do count = pread(file, out.position(), wanted, static_cast<off_t>(offset + *sent));
+    while (count < 0 && errno == EINTR);
+    if (count <= 0) {
+      int error = errno;
+      out.truncate(start);
+      if (count == 0) return changed_while_read();
+      return Status::fail(Code::file_changed,
+                          std::string("the file could not be read to its end: ") + strerrordesc_np(error));
+    }
+    auto length_read = static_cast<size_t>(count);
+    hash_.update({out.position(), length_read});
+    out.advance(length_read);
+    out.end();
+    *sent += length_read;
+    session().bytes.fetch_add(length_read, std::memory_order_relaxed);
+    KTLS_TRY(flush_if_full());
+  }
+  return Status();
+}
+
+Status SenderWorker::zero_copy_content(int file, uint64_t offset, uint64_t length, uint64_t* sent) {
+  for (*sent = 0; *sent < length;) {
+    size_t wanted = std::min<uint64_t>(kZeroCopyChunk, length - *sent);
+    KTLS_TRY(link_->reserve(0, patience()));
+    link_->out().header(wire::FrameType::file_data, wanted);
+    KTLS_TRY(flush());
+    size_t count = 0;
+    KTLS_TRY(mode_ == Mode::splice ? link_->splice_file(file, offset + *sent, wanted, &count, patience())
+                                   : link_->send_file(file, offset + *sent, wanted, &count, patience()));
+    session().bytes.fetch_add(count, std::memory_order_relaxed);
+    *sent += count;
+    if (count < wanted) {
+      KTLS_TRY(pad(wanted - count));
+      *sent += wanted - count;
+      session().bytes.fetch_add(wanted - count, std::memory_order_relaxed);
+      return changed_while_read();
+    }
+  }
+  return Status();
+}
+
+Status SenderWorker::pad(size_t count) {
+  while (count > 0) {
+    size_t part = std::min(count, link_->out().space());
+    std::fill_n(link_->out().position(), part, uint8_t{0});
+    link_->out().advance(part);
+    count -= part;
+    KTLS_TRY(link_->flush(patience()));
+  }
+  return Status();
+}
+
+Status SenderWorker::write_hash(wire::FrameType type) {
+  wire::Writer& out = link_->out();
+  out.begin(type);
+  KTLS_TRY(hash_.finish(out.position()));
+  out.advance(hash_.length());
+  out.end();
+  return Status();
+}
+
+}  // namespace ktls::engine
