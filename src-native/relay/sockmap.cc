@@ -1,0 +1,149 @@
+#include "relay/sockmap.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "relay/bpf.h"
+
+namespace ktls::relay {
+
+namespace {
+
+// Two for each relay. Memory is taken by the entry.
+constexpr uint32_t kMaxEntries = 1 << 18;
+
+constexpr const char* kNoPrivilege =
+    "sockmap needs CAP_BPF and CAP_NET_ADMIN, which this process does not have";
+constexpr const char* kFinished = "sockmap takes no connection whose peer has already ended it";
+constexpr const char* kUpperLayer = "sockmap and TLS exclude each other on a socket";
+constexpr const char* kNotTcp = "sockmap relays TCP only";
+constexpr const char* kRefused = "this kernel refuses the sockmap: it needs CONFIG_BPF_STREAM_PARSER";
+
+const char* refusal(int error_number) {
+  switch (error_number) {
+    case EPERM:
+    case EACCES:
+      return kNoPrivilege;
+    case EOPNOTSUPP:
+      return kFinished;
+    case ENOPROTOOPT:
+      return kUpperLayer;
+    case EPROTONOSUPPORT:
+      return kNotTcp;
+    default:
+      return kRefused;
+  }
+}
+
+Status unavailable(const Status& cause) {
+  return Status::reported(Code::sockmap_unavailable, cause.error_number(), {}, refusal(cause.error_number()));
+}
+
+Status unavailable(int error_number) {
+  return Status::reported(Code::sockmap_unavailable, error_number, {}, refusal(error_number));
+}
+
+Result<uint64_t> cookie_of(int socket) {
+  uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0) {
+    return Status::system("getsockopt(SO_COOKIE)", errno);
+  }
+  return cookie;
+}
+
+// return bpf_sk_redirect_hash(skb, &sinks, &cookie_of(skb), 0), which drops what has no sink: the
+// sink must be in its map before the source is in the other.
+Result<Fd> load_verdict(int sinks) {
+  constexpr int16_t kCookie = -8;
+  const bpf_insn program[] = {
+      bpf::copy_register(BPF_REG_6, BPF_REG_1),
+      bpf::call(BPF_FUNC_get_socket_cookie),
+      bpf::store_u64(BPF_REG_10, kCookie, BPF_REG_0),
+      bpf::copy_register(BPF_REG_1, BPF_REG_6),
+      bpf::load_map_first(BPF_REG_2, sinks),
+      bpf::load_map_second(),
+      bpf::copy_register(BPF_REG_3, BPF_REG_10),
+      bpf::add_to_register(BPF_REG_3, kCookie),
+      bpf::set_register(BPF_REG_4, 0),
+      bpf::call(BPF_FUNC_sk_redirect_hash),
+      bpf::leave(),
+  };
+  return bpf::load_program(BPF_PROG_TYPE_SK_SKB, program);
+}
+
+// return skb->len: each piece that arrives is a message of its own.
+Result<Fd> load_parser() {
+  const bpf_insn program[] = {
+      bpf::load_u32(BPF_REG_0, BPF_REG_1, offsetof(__sk_buff, len)),
+      bpf::leave(),
+  };
+  return bpf::load_program(BPF_PROG_TYPE_SK_SKB, program);
+}
+
+}  // namespace
+
+// A verdict can also be attached without a parser (BPF_SK_SKB_VERDICT, Linux 5.13). Then the kernel takes
+// whole segments off the receive queue, whatever of them was read or had arrived before: where a sender
+// repeats more than was lost, bytes went out twice (Linux 6.18). The stream parser reads as a program does.
+Result<std::unique_ptr<Sockmap>> Sockmap::create() {
+  auto sinks = bpf::create_sockhash(kMaxEntries);
+  if (!sinks.ok()) return unavailable(sinks.status());
+  auto sources = bpf::create_sockhash(kMaxEntries);
+  if (!sources.ok()) return unavailable(sources.status());
+  auto parser = load_parser();
+  if (!parser.ok()) return unavailable(parser.status());
+  auto verdict = load_verdict(sinks->get());
+  if (!verdict.ok()) return unavailable(verdict.status());
+  Status attached = bpf::attach(parser->get(), sources->get(), BPF_SK_SKB_STREAM_PARSER);
+  if (attached.ok()) attached = bpf::attach(verdict->get(), sources->get(), BPF_SK_SKB_STREAM_VERDICT);
+  if (!attached.ok()) return unavailable(attached);
+  return std::unique_ptr<Sockmap>(new Sockmap(std::move(*sinks), std::move(*sources)));
+}
+
+Status Sockmap::connect(int source, int sink) {
+  auto cookie = cookie_of(source);
+  if (!cookie.ok()) return unavailable(cookie.status());
+  Status updated = bpf::update(sinks_.get(), *cookie, sink);
+  if (updated.ok()) updated = bpf::update(sources_.get(), *cookie, source);
+  if (!updated.ok()) {
+    bpf::remove(sinks_.get(), *cookie);
+    return unavailable(updated);
+  }
+  // What was queued before waits for the next segment, which may never come: this wakes it.
+  int one = 1;
+  setsockopt(source, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
+  return {};
+}
+
+void Sockmap::disconnect(int source) {
+  auto cookie = cookie_of(source);
+  if (!cookie.ok()) return;
+  bpf::remove(sources_.get(), *cookie);
+  bpf::remove(sinks_.get(), *cookie);
+}
+
+size_t Sockmap::entries() const { return bpf::count(sinks_.get()) + bpf::count(sources_.get()); }
+
+const char* sockmap_refusal(const Status& status) { return refusal(status.error_number()); }
+
+Status no_sockmap_for_tls() { return unavailable(ENOPROTOOPT); }
+
+Status check_sockmap_socket(int socket) {
+  int protocol = 0;
+  socklen_t length = sizeof protocol;
+  if (getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0 || protocol != IPPROTO_TCP) {
+    return unavailable(EPROTONOSUPPORT);
+  }
+  char upper_layer[16] = {};
+  length = sizeof upper_layer;
+  if (getsockopt(socket, IPPROTO_TCP, TCP_ULP, upper_layer, &length) == 0 && length > 0) {
+    return unavailable(ENOPROTOOPT);
+  }
+  return {};
+}
+
+}  // namespace ktls::relay
