@@ -1,0 +1,28 @@
+#include "napi/addon.h"
+
+namespace ktls::napi {
+
+namespace {
+
+void initialize(const Napi::CallbackInfo& info) {
+  auto* data = info.Env().GetInstanceData<AddonData>();
+  data->create_error = Napi::Persistent(info[0].As<Napi::Function>());
+}
+
+Napi::Object export_all(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new AddonData);
+  exports.Set("initialize", Napi::Function::New(env, initialize, "initialize"));
+  export_descriptor(env, exports);
+  export_handshake_channel(env, exports);
+  export_probe(env, exports);
+  export_engine(env, exports);
+  export_relay(env, exports);
+  export_socket(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(ktls_transfer, export_all)
+
+}  // namespace ktls::napi

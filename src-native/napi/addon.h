@@ -1,0 +1,32 @@
+// What belongs to one environment (the main thread or a worker), never to a global: the addon works
+// in several worker_threads at once.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "napi/read_slab.h"
+
+namespace ktls::napi {
+
+class RelayService;
+
+struct AddonData {
+  // Makes an error of lib/errors.ts: handed over once by initialize().
+  Napi::FunctionReference create_error;
+  // Null until the first relay.
+  std::shared_ptr<RelayService> relays;
+  // Where all sockets read into.
+  ReadSlab slab;
+};
+
+// Each puts what one file of this folder offers onto the addon.
+void export_descriptor(Napi::Env env, Napi::Object exports);
+void export_handshake_channel(Napi::Env env, Napi::Object exports);
+void export_probe(Napi::Env env, Napi::Object exports);
+void export_engine(Napi::Env env, Napi::Object exports);
+void export_relay(Napi::Env env, Napi::Object exports);
+void export_socket(Napi::Env env, Napi::Object exports);
+
+}  // namespace ktls::napi

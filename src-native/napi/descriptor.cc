@@ -1,0 +1,28 @@
+// Descriptors that move between Node's sockets and the core.
+#include <errno.h>
+#include <fcntl.h>
+
+#include "napi/addon.h"
+#include "napi/error.h"
+
+namespace ktls::napi {
+
+namespace {
+
+Napi::Value duplicate_descriptor(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int fd = fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) {
+    throw_error(env, Status::system("fcntl", errno));
+    return env.Undefined();
+  }
+  return Napi::Number::New(env, fd);
+}
+
+}  // namespace
+
+void export_descriptor(Napi::Env env, Napi::Object exports) {
+  exports.Set("duplicateDescriptor", Napi::Function::New(env, duplicate_descriptor, "duplicateDescriptor"));
+}
+
+}  // namespace ktls::napi

@@ -1,0 +1,442 @@
+#include "napi/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "napi/addon.h"
+#include "napi/callback.h"
+#include "napi/create_connection.h"
+#include "napi/error.h"
+#include "napi/socket_options.h"
+#include "tls/send_range.h"
+
+namespace ktls::napi {
+
+namespace {
+
+// There may be thousands of sockets: one recv or send of our own record layer moves eight records.
+constexpr size_t kUserBuffer = 8 * (tls::kMaxCiphertext + tls::kHeaderLength);
+// Bytes that one event may encrypt on the loop's thread before others get their turn.
+constexpr size_t kWriteBudget = 1024 * 1024;
+constexpr size_t kReadsPerEvent = 8;
+
+Status closed() { return Status::system("write", EPIPE); }
+
+}  // namespace
+
+Napi::Function Socket::define(Napi::Env env) {
+  return DefineClass(env, "Socket",
+                     {
+                         InstanceMethod<&Socket::read_start>("readStart"),
+                         InstanceMethod<&Socket::read_stop>("readStop"),
+                         InstanceMethod<&Socket::pump>("pump"),
+                         InstanceMethod<&Socket::write>("write"),
+                         InstanceMethod<&Socket::shut_down>("shutDown"),
+                         InstanceMethod<&Socket::write_on_thread>("writeOnThread"),
+                         InstanceMethod<&Socket::send_file>("sendFile"),
+                         InstanceMethod<&Socket::stop_thread>("stopThread"),
+                         InstanceMethod<&Socket::close>("close"),
+                         InstanceMethod<&Socket::set_referenced>("setReferenced"),
+                         InstanceMethod<&Socket::set_no_delay>("setNoDelay"),
+                         InstanceMethod<&Socket::set_keep_alive>("setKeepAlive"),
+                         InstanceMethod<&Socket::address>("address"),
+                         InstanceAccessor<&Socket::record>("record"),
+                         InstanceAccessor<&Socket::bytes_read>("bytesRead"),
+                         InstanceAccessor<&Socket::bytes_written>("bytesWritten"),
+                     });
+}
+
+Socket::Socket(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<Socket>(info),
+      on_read_(Napi::Weak(info[1].As<Napi::Function>())),
+      on_end_(Napi::Weak(info[2].As<Napi::Function>())),
+      on_written_(Napi::Weak(info[3].As<Napi::Function>())),
+      on_ticket_(Napi::Weak(info[4].As<Napi::Function>())),
+      context_(info.Env(), "KTLSSOCKET") {
+  Napi::Env env = info.Env();
+  // The callbacks live as long as this object: held by us, they would hold whoever holds it, for ever.
+  Napi::Array callbacks = Napi::Array::New(env, 4);
+  for (uint32_t i = 0; i < 4; ++i) (void)callbacks.Set(i, info[i + 1]);
+  (void)Value().Set("callbacks", callbacks);
+  tls::ConnectionOptions wanted;
+  wanted.user_buffer = kUserBuffer;
+  Result<std::unique_ptr<tls::Connection>> connection = create_connection(info[0].As<Napi::Object>(), wanted);
+  if (!connection.ok()) {
+    throw_error(env, connection.status());
+    return;
+  }
+  report_ = (*connection)->report();
+  Result<Poll*> poll = Poll::open(env, (*connection)->fd(), *this);
+  if (!poll.ok()) {
+    throw_error(env, poll.status());
+    return;
+  }
+  poll_ = *poll;
+  State* state = state_.get();
+  (*connection)->on_ticket = [state](Bytes message) {
+    state->tickets.emplace_back(reinterpret_cast<const char*>(message.data()), message.size());
+  };
+  state_->connection = std::move(*connection);
+}
+
+Socket::~Socket() {
+  // The JavaScript object is gone: it must not be unreferenced any more.
+  holds_ = 0;
+  watched_ = 0;
+  close_now();
+}
+
+// --- Reading -----------------------------------------------------------------------------------------
+
+Napi::Value Socket::read_start(const Napi::CallbackInfo& info) {
+  if (poll_ == nullptr) return Napi::Boolean::New(info.Env(), false);
+  reading_ = true;
+  rearm();
+  return Napi::Boolean::New(info.Env(), state_->connection->has_buffered());
+}
+
+void Socket::read_stop(const Napi::CallbackInfo&) {
+  reading_ = false;
+  rearm();
+}
+
+void Socket::pump(const Napi::CallbackInfo&) {
+  read_available();
+  rearm();
+}
+
+void Socket::read_available() {
+  // A callback may close the socket while read() has more to say.
+  const std::shared_ptr<State> state = state_;
+  ReadSlab& slab = Env().GetInstanceData<AddonData>()->slab;
+  for (size_t reads = 0; reading_ && poll_ != nullptr; ++reads) {
+    tls::Connection& connection = *state->connection;
+    // What waits in our own memory would not wake the loop again.
+    if (reads >= kReadsPerEvent && !connection.has_buffered()) return;
+    Napi::HandleScope scope(Env());
+    MutableBytes room = slab.room(Env());
+    if (room.empty()) {
+      reading_ = false;
+      return;
+    }
+    room = room.first(std::min<size_t>(room.size(), 128 * 1024));
+    Result<size_t> got = connection.read(room);
+    if (!deliver_tickets()) return;
+    if (got.ok()) {
+      if (!deliver(*got, room)) return;
+      continue;
+    }
+    if (got.is(Code::would_block)) return;
+    reading_ = false;
+    if (got.is(Code::end_of_stream)) {
+      call(on_end_, {});
+    } else {
+      call(on_end_, {to_error(Env(), got.status()), Napi::Number::New(Env(), connection.peer_alert())});
+    }
+    return;
+  }
+}
+
+bool Socket::deliver_tickets() {
+  const std::vector<std::string> tickets = std::exchange(state_->tickets, {});
+  for (const std::string& ticket : tickets) {
+    if (poll_ == nullptr) return false;
+    call(on_ticket_, {Napi::Buffer<char>::Copy(Env(), ticket.data(), ticket.size())});
+  }
+  return poll_ != nullptr;
+}
+
+bool Socket::deliver(size_t length, MutableBytes from) {
+  // A little must not hold a whole slab.
+  constexpr size_t kCopied = 4096;
+  Napi::Env env = Env();
+  ReadSlab& slab = env.GetInstanceData<AddonData>()->slab;
+  bytes_read_ += length;
+  if (length <= kCopied) {
+    call(on_read_, {Napi::Buffer<uint8_t>::Copy(env, from.data(), length), Napi::Number::New(env, 0),
+                    Napi::Number::New(env, static_cast<double>(length))});
+  } else {
+    const size_t start = slab.used();
+    slab.give(length);
+    call(on_read_, {slab.buffer(), Napi::Number::New(env, static_cast<double>(start)),
+                    Napi::Number::New(env, static_cast<double>(start + length))});
+  }
+  return poll_ != nullptr;
+}
+
+// --- Writing -----------------------------------------------------------------------------------------
+
+void Socket::take_queue(const Napi::Array& chunks) {
+  chunks_ = Napi::Persistent(chunks.As<Napi::Object>());
+  queue_.clear();
+  next_ = taken_ = 0;
+  for (uint32_t i = 0; i < chunks.Length(); ++i) {
+    auto chunk = chunks.Get(i).UnwrapOr(Env().Undefined()).As<Napi::Uint8Array>();
+    queue_.emplace_back(chunk.Data(), chunk.ByteLength());
+  }
+}
+
+Napi::Value Socket::write(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (poll_ == nullptr) {
+    throw_error(env, closed());
+    return env.Undefined();
+  }
+  take_queue(info[0].As<Napi::Array>());
+  Status status = drain();
+  writing_ = status.is(Code::would_block);
+  if (!writing_) {
+    chunks_.Reset();
+    if (!status.ok()) throw_error(env, status);
+  }
+  rearm();
+  return Napi::Boolean::New(env, status.ok());
+}
+
+Napi::Value Socket::shut_down(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (poll_ == nullptr) {
+    throw_error(env, closed());
+    return env.Undefined();
+  }
+  ending_ = true;
+  Status status = drain();
+  writing_ = status.is(Code::would_block);
+  if (!writing_ && !status.ok()) throw_error(env, status);
+  rearm();
+  return Napi::Boolean::New(env, status.ok());
+}
+
+Status Socket::drain() {
+  tls::Connection& connection = *state_->connection;
+  size_t budget = kWriteBudget;
+  while (next_ < queue_.size()) {
+    if (budget == 0) return Status::of(Code::would_block);
+    Bytes data = gather();
+    data = data.first(std::min(data.size(), budget));
+    if (data.empty()) {
+      consume(0);
+      continue;
+    }
+    Result<size_t> accepted = connection.write(data);
+    if (!accepted.ok()) return accepted.status();
+    consume(*accepted);
+    budget -= *accepted;
+  }
+  if (ending_) KTLS_TRY(connection.close_notify());
+  KTLS_TRY(connection.flush());
+  if (ending_) shutdown(connection.fd(), SHUT_WR);
+  return {};
+}
+
+// The next bytes to write: a chunk, or several small ones made one, so that they share records and calls.
+Bytes Socket::gather() {
+  constexpr size_t kSmall = tls::kMaxPlaintext;
+  constexpr size_t kGathered = 4 * tls::kMaxPlaintext;
+  thread_local std::vector<uint8_t> gathered;
+  Bytes front = queue_[next_].subspan(taken_);
+  if (front.size() >= kSmall || next_ + 1 == queue_.size()) return front;
+  gathered.assign(front.begin(), front.end());
+  for (size_t i = next_ + 1; i < queue_.size() && queue_[i].size() < kSmall; ++i) {
+    if (gathered.size() + queue_[i].size() > kGathered) break;
+    gathered.insert(gathered.end(), queue_[i].begin(), queue_[i].end());
+  }
+  return gathered;
+}
+
+void Socket::consume(size_t count) {
+  bytes_written_ += count;
+  while (next_ < queue_.size() && queue_[next_].size() - taken_ <= count) {
+    count -= queue_[next_].size() - taken_;
+    ++next_;
+    taken_ = 0;
+  }
+  taken_ += count;
+}
+
+void Socket::finish_write(const Status& status) {
+  writing_ = false;
+  chunks_.Reset();
+  queue_.clear();
+  next_ = taken_ = 0;
+  if (status.ok()) {
+    call(on_written_, {});
+  } else {
+    call(on_written_, {to_error(Env(), status)});
+  }
+}
+
+// --- Threads -----------------------------------------------------------------------------------------
+
+Napi::Value Socket::start_thread(Napi::Env env, const char* name, Work work) {
+  Result<std::shared_ptr<Cancel>> cancel = Cancel::create();
+  if (poll_ == nullptr || thread_ || writing_ || !cancel.ok()) {
+    throw_error(env, cancel.ok() ? closed() : cancel.status());
+    return env.Undefined();
+  }
+  thread_ = *cancel;
+  hold();
+  const uint64_t before = state_->threaded;
+  return Task::run(
+      env, name, thread_,
+      [state = state_, cancel = thread_, work = std::move(work)](const Task::Post&) {
+        return work(*state->connection, *cancel, state->threaded);
+      },
+      [state = state_, before](Napi::Env env) {
+        return Napi::Number::New(env, static_cast<double>(state->threaded - before));
+      },
+      [this] {
+        thread_.reset();
+        chunks_.Reset();
+        queue_.clear();
+        next_ = taken_ = 0;
+        // Closed meanwhile: the descriptor was kept for the thread only.
+        if (poll_ == nullptr) state_->connection.reset();
+        let_go();
+      });
+}
+
+Napi::Value Socket::write_on_thread(const Napi::CallbackInfo& info) {
+  take_queue(info[0].As<Napi::Array>());
+  return start_thread(
+      info.Env(), "ktls-write",
+      [chunks = queue_](tls::Connection& connection, const Cancel& cancel, std::atomic<uint64_t>& sent) {
+        for (Bytes chunk : chunks) KTLS_TRY(tls::send_bytes(connection, chunk, cancel, sent));
+        return tls::flush_blocking(connection, cancel);
+      });
+}
+
+Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  // Of our own: JavaScript may close its descriptor while the thread works.
+  auto file = std::make_shared<Fd>(fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0));
+  if (!*file) {
+    throw_error(env, Status::system("fcntl", errno));
+    return env.Undefined();
+  }
+  const tls::FileRange range = {file->get(), info[1].As<Napi::Number>().Int64Value(),
+                                static_cast<size_t>(info[2].As<Napi::Number>().Int64Value())};
+  return start_thread(
+      env, "ktls-sendfile",
+      [file, range](tls::Connection& connection, const Cancel& cancel, std::atomic<uint64_t>& sent) {
+        return tls::send_range(connection, range, cancel, sent);
+      });
+}
+
+void Socket::stop_thread(const Napi::CallbackInfo&) {
+  if (thread_) thread_->set();
+}
+
+// --- The event loop ----------------------------------------------------------------------------------
+
+void Socket::on_poll(int status, int events) {
+  Napi::Env env = Env();
+  Napi::HandleScope scope(env);
+  // On the stack, for the callbacks may end the wait that kept it alive.
+  [[maybe_unused]] Napi::Object self = Value();
+  if (status < 0) {
+    // The socket has an error: reading and writing say which. libuv has stopped watching by itself.
+    events = watched_;
+    if (std::exchange(watched_, 0) != 0) let_go();
+  }
+  in_poll_ = true;
+  if (events & UV_READABLE) read_available();
+  if (poll_ != nullptr && writing_ && events & UV_WRITABLE) {
+    Status drained = drain();
+    if (!drained.is(Code::would_block)) finish_write(drained);
+  }
+  in_poll_ = false;
+  rearm();
+}
+
+void Socket::rearm() {
+  if (poll_ == nullptr || in_poll_) return;
+  const int wanted = (reading_ ? UV_READABLE : 0) | (writing_ ? UV_WRITABLE : 0);
+  if (wanted == watched_) return;
+  if (watched_ == 0) hold();
+  if (wanted == 0) let_go();
+  watched_ = wanted;
+  // It fails for a descriptor that is none, which this one cannot be.
+  (void)poll_->watch(wanted);
+}
+
+void Socket::hold() {
+  if (holds_++ == 0) Ref();
+}
+
+void Socket::let_go() {
+  if (holds_ > 0 && --holds_ == 0) Unref();
+}
+
+void Socket::close(const Napi::CallbackInfo& info) {
+  if (poll_ != nullptr && info[0].As<Napi::Boolean>().Value()) {
+    (void)reset_on_close(state_->connection->fd());
+  }
+  close_now();
+}
+
+void Socket::close_now() {
+  if (poll_ == nullptr) return;
+  reading_ = writing_ = false;
+  if (std::exchange(watched_, 0) != 0) let_go();
+  // Before the descriptor is closed: libuv takes it out of its epoll set here.
+  std::exchange(poll_, nullptr)->close();
+  if (thread_) {
+    thread_->set();
+  } else {
+    chunks_.Reset();
+    // read_available(), which may stand above this on the stack, does not touch it any more.
+    state_->connection.reset();
+  }
+}
+
+void Socket::call(const Napi::FunctionReference& callback, const std::vector<napi_value>& arguments) {
+  call_back(Value(), callback, arguments, context_);
+}
+
+// --- Properties --------------------------------------------------------------------------------------
+
+void Socket::set_referenced(const Napi::CallbackInfo& info) {
+  if (poll_ != nullptr) poll_->set_referenced(info[0].As<Napi::Boolean>().Value());
+}
+
+void Socket::set_no_delay(const Napi::CallbackInfo& info) {
+  if (poll_ == nullptr) return;
+  Status set = napi::set_no_delay(state_->connection->fd(), info[0].As<Napi::Boolean>().Value());
+  if (!set.ok()) throw_error(info.Env(), set);
+}
+
+void Socket::set_keep_alive(const Napi::CallbackInfo& info) {
+  if (poll_ == nullptr) return;
+  Status set = napi::set_keep_alive(state_->connection->fd(), info[0].As<Napi::Boolean>().Value(),
+                                    info[1].As<Napi::Number>().Int32Value());
+  if (!set.ok()) throw_error(info.Env(), set);
+}
+
+Napi::Value Socket::address(const Napi::CallbackInfo& info) {
+  if (poll_ == nullptr) return info.Env().Undefined();
+  return socket_address(info.Env(), state_->connection->fd(), info[0].As<Napi::Boolean>().Value());
+}
+
+Napi::Value Socket::record(const Napi::CallbackInfo& info) {
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("tx", tls::placement_name(report_.tx));
+  object.Set("rx", tls::placement_name(report_.rx));
+  object.Set("reason", report_.reason);
+  return object;
+}
+
+Napi::Value Socket::bytes_read(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes_read_));
+}
+
+Napi::Value Socket::bytes_written(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes_written_ + state_->threaded));
+}
+
+void export_socket(Napi::Env env, Napi::Object exports) { exports.Set("Socket", Socket::define(env)); }
+
+}  // namespace ktls::napi

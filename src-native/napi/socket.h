@@ -1,0 +1,107 @@
+// A TLS connection after its handshake, on the event loop: what KtlsSocket of lib/socket stands on.
+// lib/native.ts documents what JavaScript sees.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "napi/poll.h"
+#include "napi/task.h"
+#include "tls/connection.h"
+
+namespace ktls::napi {
+
+// While it waits for the socket, or a thread works for it, its JavaScript object is kept from the
+// garbage collector; otherwise not, and collecting it closes the connection.
+class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit Socket(const Napi::CallbackInfo& info);
+  ~Socket() override;
+
+ private:
+  // Shared with the thread that writes, which may outlive this object by a moment.
+  struct State {
+    std::unique_ptr<tls::Connection> connection;
+    // Application data accepted from the threads.
+    std::atomic<uint64_t> threaded{0};
+    // NewSessionTicket messages that a read() met.
+    std::vector<std::string> tickets;
+  };
+
+  Napi::Value read_start(const Napi::CallbackInfo& info);
+  void read_stop(const Napi::CallbackInfo& info);
+  void pump(const Napi::CallbackInfo& info);
+  Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value shut_down(const Napi::CallbackInfo& info);
+  Napi::Value write_on_thread(const Napi::CallbackInfo& info);
+  Napi::Value send_file(const Napi::CallbackInfo& info);
+  void stop_thread(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  void set_referenced(const Napi::CallbackInfo& info);
+  void set_no_delay(const Napi::CallbackInfo& info);
+  void set_keep_alive(const Napi::CallbackInfo& info);
+  Napi::Value address(const Napi::CallbackInfo& info);
+  Napi::Value record(const Napi::CallbackInfo& info);
+  Napi::Value bytes_read(const Napi::CallbackInfo& info);
+  Napi::Value bytes_written(const Napi::CallbackInfo& info);
+
+  void on_poll(int status, int events) override;
+  void on_environment_going() override { close_now(); }
+
+  void read_available();
+  // False when that closed the socket.
+  bool deliver_tickets();
+  bool deliver(size_t length, MutableBytes from);
+  void take_queue(const Napi::Array& chunks);
+  // Sends from the front of the queue; ok when all of it, and what end() asked for, is with the kernel.
+  Status drain();
+  Bytes gather();
+  void consume(size_t count);
+  // Tells JavaScript at the end of a write that had to wait.
+  void finish_write(const Status& status);
+  // Watches what is wanted now, and holds the object as long as anything is.
+  void rearm();
+  void hold();
+  void let_go();
+  using Work = std::function<Status(tls::Connection&, const Cancel&, std::atomic<uint64_t>&)>;
+  Napi::Value start_thread(Napi::Env env, const char* name, Work work);
+  // Idempotent.
+  void close_now();
+  void call(const Napi::FunctionReference& callback, const std::vector<napi_value>& arguments);
+
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+  tls::RecordReport report_;
+  Poll* poll_ = nullptr;
+  int watched_ = 0;  // UV_READABLE | UV_WRITABLE, as libuv was told
+  int holds_ = 0;
+  bool in_poll_ = false;
+
+  bool reading_ = false;
+  uint64_t bytes_read_ = 0;
+
+  // What is being written: the chunks, held by the reference, from the front.
+  Napi::ObjectReference chunks_;
+  std::vector<Bytes> queue_;
+  size_t next_ = 0;
+  size_t taken_ = 0;  // of queue_[next_]
+  bool ending_ = false;
+  bool writing_ = false;  // JavaScript waits for on_written_
+  uint64_t bytes_written_ = 0;
+
+  // Of the thread that writes now; null when there is none.
+  std::shared_ptr<Cancel> thread_;
+
+  Napi::FunctionReference on_read_;
+  Napi::FunctionReference on_end_;
+  Napi::FunctionReference on_written_;
+  Napi::FunctionReference on_ticket_;
+  Napi::AsyncContext context_;
+};
+
+}  // namespace ktls::napi

@@ -1,0 +1,181 @@
+// Two ends of a transfer in one process, over loopback TCP and our own record layer, with secrets from
+// nowhere: what the engine's tests stand on.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "engine/handshake.h"
+#include "engine/receiver.h"
+#include "engine/sender.h"
+#include "tests/check.h"
+
+namespace ktls::test {
+
+inline std::pair<Fd, Fd> tcp_pair() {
+  Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  CHECK_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  CHECK_EQ(listen(listener.get(), 1), 0);
+  CHECK_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  CHECK_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  Fd server(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  CHECK(server);
+  return {std::move(client), std::move(server)};
+}
+
+struct Links {
+  std::unique_ptr<engine::Link> client;
+  std::unique_ptr<engine::Link> server;
+};
+
+struct LinkOptions {
+  tls::ConnectionOptions connection;
+  bool peer_follows_key_update = true;
+};
+
+inline Links link_pair(const LinkOptions& options = {}) {
+  tls::TrafficState up{tls::CipherSuite::aes_128_gcm_sha256, {1, 2, 3}, 0};
+  tls::TrafficState down{tls::CipherSuite::aes_128_gcm_sha256, {4, 5, 6}, 0};
+  auto [client, server] = tcp_pair();
+  auto a = tls::Connection::create(std::move(client), up, down, options.connection);
+  auto b = tls::Connection::create(std::move(server), down, up, options.connection);
+  CHECK_OK(a);
+  CHECK_OK(b);
+  Links links{std::make_unique<engine::Link>(std::move(*a)), std::make_unique<engine::Link>(std::move(*b))};
+  links.client->connection().set_peer_follows_key_update(options.peer_follows_key_update);
+  links.client->hash_key.fill(7);
+  links.server->hash_key.fill(7);
+  return links;
+}
+
+// A folder that goes with the test.
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = std::filesystem::temp_directory_path() / "ktls-test-XXXXXX";
+    CHECK(mkdtemp(pattern.data()) != nullptr);
+    path = pattern;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::filesystem::path path;
+};
+
+inline void write_file(const std::filesystem::path& path, const std::string& content) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+inline std::string random_content(size_t length, uint32_t seed) {
+  std::string content(length, '\0');
+  for (char& byte : content) {
+    seed = seed * 1664525 + 1013904223;
+    byte = static_cast<char>(seed >> 24);
+  }
+  return content;
+}
+
+// type, permission bits, mtime, size or target, and content of everything below `root`, by path.
+inline std::map<std::string, std::string> describe_tree(const std::filesystem::path& root) {
+  std::map<std::string, std::string> tree;
+  auto describe = [&](const std::filesystem::path& path) {
+    struct stat attributes;
+    CHECK_EQ(lstat(path.c_str(), &attributes), 0);
+    std::string text = std::to_string(attributes.st_mode) + " " + std::to_string(attributes.st_mtim.tv_sec) +
+                       "." + std::to_string(attributes.st_mtim.tv_nsec) + " ";
+    if (S_ISLNK(attributes.st_mode)) text += std::filesystem::read_symlink(path).string();
+    if (S_ISREG(attributes.st_mode)) {
+      std::ifstream file(path, std::ios::binary);
+      text += std::to_string(attributes.st_nlink) + " ";
+      text.append(std::istreambuf_iterator<char>(file), {});
+    }
+    tree[std::filesystem::relative(path, root).string()] = std::move(text);
+  };
+  describe(root);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    if (entry.is_symlink()) {
+      tree["link " + entry.path().filename().string()] = std::filesystem::read_symlink(entry.path()).string();
+    }
+    describe(entry.path());
+  }
+  return tree;
+}
+
+struct Outcome {
+  Status sender;
+  Status receiver;
+};
+
+// One whole transfer over `connections` connections.
+class Transfer {
+ public:
+  Transfer(engine::SenderOptions sender, engine::ReceiverOptions receiver,
+           std::chrono::milliseconds idle = std::chrono::seconds(20)) {
+    auto cancel = Cancel::create();
+    CHECK_OK(cancel);
+    sender_cancel = *cancel;
+    cancel = Cancel::create();
+    CHECK_OK(cancel);
+    receiver_cancel = *cancel;
+    auto made_sender =
+        engine::Sender::create(std::move(sender), sender_cancel, idle, [this] { add(options); });
+    auto made_receiver = engine::Receiver::create(std::move(receiver), receiver_cancel, idle, [] {});
+    CHECK_OK(made_sender);
+    CHECK_OK(made_receiver);
+    this->sender = std::move(*made_sender);
+    this->receiver = std::move(*made_receiver);
+  }
+
+  Outcome run(uint32_t connections) {
+    Links first = link_pair(options);
+    for (uint32_t i = 1; i < connections; i++) later.push_back(link_pair(options));
+    Outcome outcome;
+    std::thread receiving([&] { outcome.receiver = receiver->run(std::move(first.server)); });
+    std::thread sending([&] { outcome.sender = sender->run(std::move(first.client)); });
+    for (Links& links : later) {
+      receiver->add(std::move(links.server));
+      sender->add(std::move(links.client));
+    }
+    sending.join();
+    receiving.join();
+    return outcome;
+  }
+
+  void add(const LinkOptions& how) {
+    Links links = link_pair(how);
+    receiver->add(std::move(links.server));
+    sender->add(std::move(links.client));
+    added++;
+  }
+
+  LinkOptions options;
+  std::shared_ptr<Cancel> sender_cancel;
+  std::shared_ptr<Cancel> receiver_cancel;
+  std::unique_ptr<engine::Sender> sender;
+  std::unique_ptr<engine::Receiver> receiver;
+  std::vector<Links> later;
+  std::atomic<int> added{0};
+};
+
+}  // namespace ktls::test
