@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// The command `ktls-transfer`.
+import { runProgram } from './program';
+
+runProgram(process.argv).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    process.stderr.write(`ktls-transfer: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);

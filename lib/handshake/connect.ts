@@ -1,0 +1,126 @@
+// The end that dials: a TCP connection, and the client's side of the handshake.
+import { connect as connectTcp, isIP } from 'node:net';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+
+import { KtlsError } from '../errors';
+import { duplicate } from './descriptor';
+import { type Authentication, aborted, type Refusal } from './failure';
+import { type Established, type HandshakeBounds, handshake } from './handshake';
+
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+/** What a client brings to its handshakes: made once, for any number of connections. */
+export interface ClientContext {
+  authentication: Authentication;
+  /** For tls.connect(). `secureContext` among them, for making one costs more than a handshake. */
+  options: ConnectionOptions;
+  /** Judges the server; `tls.authorized` is what node:tls found, and `host` is part of that. */
+  verify(tls: TLSSocket, host: string): Refusal | undefined;
+}
+
+export interface ConnectBounds extends HandshakeBounds {
+  /** The name, or IP address, that the server's certificate must bear. */
+  host: string;
+}
+
+/** Ownership of `fd` moves here: it is in what the promise resolves with, or closed. */
+export function connectTls(fd: number, context: ClientContext, bounds: ConnectBounds): Promise<Established> {
+  const { host } = bounds;
+  return handshake(
+    fd,
+    {
+      role: 'client',
+      authentication: context.authentication,
+      open: (socket) =>
+        connect({
+          ...context.options,
+          socket,
+          host,
+          ...(isIP(host) === 0 ? { servername: host } : {}),
+          // Not that anybody is let in: verify() judges, and tells the peer, which node:tls would not.
+          rejectUnauthorized: false,
+        }),
+      verify: (tls) => context.verify(tls, host),
+    },
+    bounds,
+  );
+}
+
+export interface DialOptions {
+  /** Aborts with AbortError. */
+  signal?: AbortSignal | undefined;
+  /** For name look-up and connection, over all addresses of the host; 10,000 by default. */
+  timeoutMs?: number | undefined;
+}
+
+/**
+ * A connected TCP socket's descriptor, from which nothing has been read. All addresses of the host are
+ * tried, as net.connect() does.
+ *
+ * @throws ERR_KTLS_CONNECT_TIMEOUT, or with the errno name: ECONNREFUSED, ENOTFOUND, …
+ */
+export function dialTcp(host: string, port: number, options: DialOptions = {}): Promise<number> {
+  const { signal, timeoutMs = CONNECT_TIMEOUT_MS } = options;
+  const address = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(aborted(signal));
+      return;
+    }
+    const socket = connectTcp({ host, port });
+    const settle = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.destroy();
+    };
+    const fail = (error: Error) => {
+      settle();
+      reject(error);
+    };
+    const onAbort = () => fail(aborted(signal as AbortSignal));
+    const timer = setTimeout(() => fail(connectTimeout(address, timeoutMs)), timeoutMs);
+    signal?.addEventListener('abort', onAbort);
+    socket.once('connect', () => {
+      try {
+        // Now, before Node begins to read.
+        resolve(duplicate(socket));
+        settle();
+      } catch (error) {
+        fail(error as Error);
+      }
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(connectFailure(error, address)));
+  });
+}
+
+function connectTimeout(address: string, timeoutMs: number): KtlsError {
+  return new KtlsError(
+    'ERR_KTLS_CONNECT_TIMEOUT',
+    `${address}: no connection within ${timeoutMs} ms: is the host up, and does a firewall let the port through?`,
+    { address },
+  );
+}
+
+function connectFailure(error: NodeJS.ErrnoException, address: string): Error {
+  // Where every address failed, there is an AggregateError; the first address is the one preferred.
+  const first: NodeJS.ErrnoException = error instanceof AggregateError ? error.errors[0] : error;
+  const code = error.code ?? first.code ?? 'ERR_KTLS_SYSTEM';
+  if (code === 'ETIMEDOUT' && first.errno === undefined) {
+    return new KtlsError('ERR_KTLS_CONNECT_TIMEOUT', `${address}: no address of the host answered in time`, {
+      address,
+      cause: error,
+    });
+  }
+  const advice: Record<string, string> = {
+    ECONNREFUSED: 'nothing listens there: is the receiver running, and is that its port?',
+    ENOTFOUND: 'no such host: is the name right?',
+    EAI_AGAIN: 'the name could not be looked up: is the name service reachable?',
+  };
+  const text = advice[code] ?? first.message;
+  return new KtlsError(code, `${address}: ${code}: ${text}`, {
+    address,
+    cause: error,
+    syscall: first.syscall ?? 'connect',
+    ...(first.errno === undefined ? {} : { errno: Math.abs(first.errno) }),
+  });
+}

@@ -1,0 +1,442 @@
+// One TLS 1.3 handshake: node:tls over a stream of ours, up to the record where it ends.
+import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+import { KtlsError } from '../errors';
+import { type CipherName, type NativeHandshakeChannel, native, type TrafficState } from '../native';
+import {
+  ALERTS,
+  type AlertName,
+  type Authentication,
+  aborted,
+  alertFailure,
+  localFailure,
+  notTls,
+  type Refusal,
+  type Role,
+  refused,
+  timedOut,
+  tooLarge,
+  truncated,
+  withAddress,
+} from './failure';
+import { PeerFlight } from './flight';
+import { CIPHER_NAMES, ContentType, HEADER_LENGTH, MAX_PLAINTEXT, RecordKey } from './record';
+
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Of everything the peer sends before it is authenticated. OpenSSL's own bound on a chain is 100 KiB. */
+const MAX_HANDSHAKE_BYTES = 128 * 1024;
+/** How long, and for how many bytes, a peer that was refused is heard out, so that it can read why. */
+const LINGER_MS = 1000;
+
+/** What is written through node:tls behind its handshake, to see what it had still to send before. */
+const MARKER = Buffer.of(0);
+
+const HANG_UPS = ['ERR_KTLS_TRUNCATED', 'ECONNRESET', 'EPIPE'];
+const HANDSHAKE_TYPES: number[] = [ContentType.alert, ContentType.handshake];
+
+export interface HandshakeBounds {
+  /** Aborts with AbortError. */
+  signal?: AbortSignal | undefined;
+  /** From the call to the end of the handshake; 10,000 by default. */
+  timeoutMs?: number | undefined;
+  /** host:port of the peer, for messages. */
+  address?: string | undefined;
+}
+
+/** A connection whose handshake is done. Whoever has it owns the descriptor, and shall destroy() `tls`. */
+export interface Established {
+  fd: number;
+  cipher: CipherName;
+  tx: TrafficState;
+  rx: TrafficState;
+  /**
+   * Knows the peer's certificate, ALPN, the session, the exporter. It is cut off from the network:
+   * what is written to it, and its end, go nowhere.
+   */
+  tls: TLSSocket;
+  /** What the peer proved to hold: the identity of a secret. */
+  peerIdentity?: string;
+  /** host:port of the peer, where it is known. */
+  address?: string;
+  /**
+   * Hands a NewSessionTicket message (RFC 8446, 4.6.1), which the record layer received after the
+   * hand-over, back to `tls`: its `session` event then fires. Clients only; in order of arrival.
+   */
+  feedTicket(message: Buffer): void;
+}
+
+export interface HandshakeParty {
+  role: Role;
+  authentication: Authentication;
+  /** Makes the TLSSocket over the stream; it must not have started to read. */
+  open(stream: Duplex): TLSSocket;
+  /** Judges the peer when the handshake itself is done, before anything else is sent to it. */
+  verify(tls: TLSSocket): Refusal | undefined;
+  /** See Established. Asked for once, after verify(). */
+  identity?(tls: TLSSocket): string | undefined;
+}
+
+/**
+ * flight    from the start: the peer's records are read and handed to node:tls, up to its Finished
+ * settling  after flight: node:tls digests that, and what it sends is counted, up to the marker
+ * draining  after settling: what was sent waits for the kernel's buffer
+ * refusing  after flight, when verify() said no: the alert is out, the peer may read it
+ * over      after draining, refusing or any failure: nothing goes in or out any more
+ */
+type State = 'flight' | 'settling' | 'draining' | 'refusing' | 'over';
+
+/** Ownership of `fd` moves here: it is in what the promise resolves with, or closed. */
+export function handshake(fd: number, party: HandshakeParty, bounds: HandshakeBounds): Promise<Established> {
+  return new Promise((resolve, reject) => {
+    new Handshake(fd, party, bounds, resolve, reject).start();
+  });
+}
+
+class Handshake {
+  private state: State = 'flight';
+  private readonly channel: NativeHandshakeChannel;
+  private readonly stream: Duplex;
+  private readonly timeoutMs: number;
+  private timer: NodeJS.Timeout | undefined;
+  private tls!: TLSSocket;
+
+  /** Traffic secrets by their label in the key log (RFC 9850). */
+  private readonly secrets = new Map<string, Buffer>();
+  private flight: PeerFlight | undefined;
+  /** An encrypted record that came before its key: node:tls may still be at work on what precedes it. */
+  private held: Buffer | undefined;
+  private receivedBytes = 0;
+  private receivedRecords = 0;
+  /** The alert with which the peer ended the handshake. */
+  private alert: number | undefined;
+  private pumping = false;
+
+  private secured = false;
+  private markerWritten = false;
+  /** The end of what node:tls wrote, when that is not the end of a record. */
+  private partial: Buffer = Buffer.alloc(0);
+  /** Encrypted records that node:tls sent after the peer's Finished. */
+  private sentAfterFinished = 0;
+  private txKey: RecordKey | undefined;
+
+  constructor(
+    fd: number,
+    private readonly party: HandshakeParty,
+    private readonly bounds: HandshakeBounds,
+    private readonly resolve: (established: Established) => void,
+    private readonly reject: (error: Error) => void,
+  ) {
+    this.timeoutMs = bounds.timeoutMs ?? HANDSHAKE_TIMEOUT_MS;
+    this.channel = new (native().HandshakeChannel)(
+      fd,
+      () => this.pump(),
+      (error) => this.onWritten(error),
+    );
+    this.stream = new Duplex({
+      read: () => {},
+      writev: (chunks, done) => {
+        this.onTlsWrites(chunks.map(({ chunk }) => chunk));
+        done();
+      },
+    });
+  }
+
+  start(): void {
+    const { signal } = this.bounds;
+    if (signal?.aborted) {
+      this.fail(aborted(signal));
+      return;
+    }
+    signal?.addEventListener('abort', this.onAbort);
+    this.timer = setTimeout(() => this.onDeadline(), this.timeoutMs);
+    try {
+      this.tls = this.party.open(this.stream);
+    } catch (error) {
+      this.fail(error as Error);
+      return;
+    }
+    const { tls } = this;
+    // From this socket, never from a server's shared event by client_random: an attacker may repeat the
+    // random of another connection, and its keys must not be taken for that one's.
+    tls.on('keylog', (line: Buffer) => this.onKeyLog(line));
+    tls.on('error', (error) => this.onTlsError(error));
+    tls.on('close', () => this.onTlsError());
+    tls.on(this.party.role === 'client' ? 'secureConnect' : 'secure', () => this.onSecure());
+    this.pump();
+  }
+
+  private readonly onAbort = (): void => this.fail(aborted(this.bounds.signal as AbortSignal));
+
+  private onDeadline(): void {
+    this.fail(timedOut(this.timeoutMs, this.bounds.address));
+  }
+
+  // --- From the peer ---------------------------------------------------------------------------------
+
+  private pump(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    try {
+      while (this.state === 'flight') {
+        const record = this.held ?? this.receive();
+        this.held = undefined;
+        if (record === undefined) break;
+        if (record[0] === ContentType.applicationData && this.flight === undefined) {
+          this.held = record;
+          break;
+        }
+        if (this.endsFlight(record)) this.state = 'settling';
+        this.stream.push(record);
+      }
+      while (this.state === 'refusing' && this.receive() !== undefined);
+      if (this.state === 'settling' && this.secured) this.writeMarker();
+    } catch (error) {
+      // A peer may hang up because of an alert of node:tls, whose own error is on its way: it says more.
+      const hangUp = HANG_UPS.includes((error as NodeJS.ErrnoException).code ?? '');
+      if (hangUp) setImmediate(() => this.fail(this.explain(error)));
+      else this.fail(this.explain(error));
+    } finally {
+      this.pumping = false;
+    }
+  }
+
+  private receive(): Buffer | undefined {
+    const record = this.channel.readRecord();
+    if (record === undefined) return undefined;
+    if (record === null) throw truncated(this.bounds.address);
+    this.receivedBytes += record.length;
+    if (this.receivedBytes > MAX_HANDSHAKE_BYTES) throw tooLarge(MAX_HANDSHAKE_BYTES, this.bounds.address);
+    if (this.receivedRecords++ === 0 && !HANDSHAKE_TYPES.includes(record[0] as number)) throw notTls();
+    return record;
+  }
+
+  /** Whether the record is the last of the peer's handshake. Also takes note of a fatal alert. */
+  private endsFlight(record: Buffer): boolean {
+    if (record[0] === ContentType.alert) this.alert = record[HEADER_LENGTH + 1];
+    if (record[0] !== ContentType.applicationData) return false;
+    const opened = this.flight?.open(record);
+    if (opened?.type === ContentType.alert) this.alert = opened.content[1];
+    return opened?.type === ContentType.handshake && (this.flight as PeerFlight).endsIn(opened.content);
+  }
+
+  // --- From node:tls ---------------------------------------------------------------------------------
+
+  private onKeyLog(line: Buffer): void {
+    const [label = '', , secret = ''] = line.toString('latin1').trim().split(' ');
+    this.secrets.set(label, Buffer.from(secret, 'hex'));
+    if (label === `${this.peer}_HANDSHAKE_TRAFFIC_SECRET`) {
+      this.flight = new PeerFlight(this.secretOf(label));
+      // Not from here, where OpenSSL is at work.
+      if (this.held !== undefined) setImmediate(() => this.pump());
+    }
+  }
+
+  private onSecure(): void {
+    if (this.state === 'over') return;
+    if (this.state !== 'settling') {
+      // Never seen; the count of records would be wrong, so nothing is handed over.
+      this.fail(this.explain(new Error('node:tls ended the handshake before the Finished of the peer')));
+      return;
+    }
+    let refusal: Refusal | undefined;
+    try {
+      refusal = this.party.verify(this.tls);
+    } catch (error) {
+      this.fail(this.explain(error));
+      return;
+    }
+    if (refusal !== undefined) {
+      this.refuse(refusal);
+      return;
+    }
+    this.secured = true;
+    // Tickets are written when this event has been handled; within pump() that is before it goes on.
+    if (!this.pumping) setImmediate(() => this.writeMarker());
+  }
+
+  private writeMarker(): void {
+    if (this.state !== 'settling' || this.markerWritten) return;
+    this.markerWritten = true;
+    this.tls.write(MARKER);
+  }
+
+  private onTlsWrites(chunks: Buffer[]): void {
+    if (this.state !== 'flight' && this.state !== 'settling') return;
+    const data = Buffer.concat([this.partial, ...chunks]);
+    let end = 0;
+    while (data.length - end >= HEADER_LENGTH) {
+      const next = end + HEADER_LENGTH + data.readUInt16BE(end + 3);
+      if (next > data.length) break;
+      if (this.isMarker(data.subarray(end, next))) {
+        this.send(data.subarray(0, end), true);
+        return;
+      }
+      end = next;
+    }
+    this.partial = data.subarray(end);
+    this.send(data.subarray(0, end), false);
+  }
+
+  /**
+   * Whether a record of ours is the marker, which never goes out; counts those before it that do. A
+   * client's own flight is still under its handshake key, so that its first application record is 0.
+   */
+  private isMarker(record: Buffer): boolean {
+    if (this.state !== 'settling' || record[0] !== ContentType.applicationData) return false;
+    if (this.markerWritten) {
+      this.txKey ??= new RecordKey(this.cipher(), this.secretOf(`${this.self}_TRAFFIC_SECRET_0`));
+      const opened = this.txKey.open(record, this.txSequence);
+      if (opened?.type === ContentType.applicationData) return true;
+    }
+    this.sentAfterFinished++;
+    return false;
+  }
+
+  private get txSequence(): number {
+    return this.party.role === 'server' ? this.sentAfterFinished : 0;
+  }
+
+  private send(data: Buffer, last: boolean): void {
+    try {
+      const written = data.length === 0 || this.channel.write(data);
+      if (!last) return;
+      this.state = 'draining';
+      if (written) this.hand();
+    } catch (error) {
+      this.onWritten(error as Error);
+    }
+  }
+
+  private onWritten(error?: Error): void {
+    // A peer that takes nothing any more may have said why: reading finds that, or the end.
+    if (error !== undefined && this.state === 'flight') setImmediate(() => this.pump());
+    else if (error !== undefined) this.fail(this.explain(error));
+    else if (this.state === 'draining') this.hand();
+  }
+
+  /** Also when the TLSSocket closes without one; after the hand-over that is nobody's concern. */
+  private onTlsError(cause?: Error): void {
+    if (this.state !== 'over') this.fail(this.explain(cause ?? new Error('the TLS socket was destroyed')));
+  }
+
+  // --- The end ---------------------------------------------------------------------------------------
+
+  /** Gives everything to the record layer that follows. */
+  private hand(): void {
+    const { address } = this.bounds;
+    let established: Established;
+    try {
+      const rx = this.secretOf(`${this.peer}_TRAFFIC_SECRET_0`);
+      const cipher = this.cipher();
+      const peerIdentity = this.party.identity?.(this.tls);
+      established = {
+        cipher,
+        tx: { secret: this.secretOf(`${this.self}_TRAFFIC_SECRET_0`), sequence: BigInt(this.txSequence) },
+        // The peer's Finished was the last record read: nothing under its application key was.
+        rx: { secret: rx, sequence: 0n },
+        tls: this.tls,
+        ...(peerIdentity === undefined ? {} : { peerIdentity }),
+        ...(address === undefined ? {} : { address }),
+        feedTicket: this.ticketFeeder(cipher, rx),
+        fd: this.channel.release(),
+      };
+    } catch (error) {
+      this.fail(this.explain(error));
+      return;
+    }
+    this.finish();
+    this.resolve(established);
+  }
+
+  private ticketFeeder(cipher: CipherName, secret: Buffer): (message: Buffer) => void {
+    let key: RecordKey | undefined;
+    // node:tls counts from 0, however many records the record layer has read by then.
+    let sequence = 0;
+    return (message) => {
+      key ??= new RecordKey(cipher, secret);
+      for (let at = 0; at < message.length; at += MAX_PLAINTEXT) {
+        const content = message.subarray(at, at + MAX_PLAINTEXT);
+        this.stream.push(key.seal(ContentType.handshake, content, sequence++));
+      }
+    };
+  }
+
+  /** node:tls tells the peer nothing when a certificate does not please: we do, as RFC 8446, 6.2 wants. */
+  private refuse(refusal: Refusal): void {
+    const error = refused(refusal, this.bounds.address);
+    this.state = 'refusing';
+    this.explain = () => error;
+    try {
+      this.channel.write(this.sealAlert(refusal.alert));
+      this.channel.shutDown();
+    } catch (failed) {
+      this.fail(this.explain(failed));
+      return;
+    }
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.fail(error), Math.min(LINGER_MS, this.timeoutMs));
+    // Closing with bytes unread resets the connection, and the alert with it.
+    setImmediate(() => this.pump());
+  }
+
+  private sealAlert(alert: AlertName): Buffer {
+    // A client that has not yet sent its Finished is still under its handshake key.
+    const early = this.party.role === 'client' && this.sentAfterFinished === 0;
+    const label = early ? `${this.self}_HANDSHAKE_TRAFFIC_SECRET` : `${this.self}_TRAFFIC_SECRET_0`;
+    const key = new RecordKey(this.cipher(), this.secretOf(label));
+    return key.seal(ContentType.alert, Buffer.of(2, ALERTS[alert]), early ? 0 : this.txSequence);
+  }
+
+  private fail(error: Error): void {
+    if (this.state === 'over') return;
+    this.finish();
+    this.channel.close();
+    this.tls?.destroy();
+    this.stream.destroy();
+    this.reject(error);
+  }
+
+  private finish(): void {
+    this.state = 'over';
+    clearTimeout(this.timer);
+    this.bounds.signal?.removeEventListener('abort', this.onAbort);
+  }
+
+  private explain = (cause: unknown): Error => {
+    const { authentication, role } = this.party;
+    const { address } = this.bounds;
+    if (this.alert !== undefined && this.alert !== ALERTS.close_notify) {
+      return alertFailure(this.alert, authentication, address);
+    }
+    if (cause instanceof KtlsError) {
+      if (cause.code === 'ERR_KTLS_BAD_RECORD' && this.receivedRecords === 0) return notTls(address);
+      if (cause.code === 'ERR_KTLS_NOT_TLS') return notTls(address);
+      return cause.address === undefined ? withAddress(cause, address) : cause;
+    }
+    return localFailure(cause as Error, role, authentication, address);
+  };
+
+  private cipher(): CipherName {
+    const name = this.tls.getCipher().standardName as CipherName;
+    if (this.tls.getProtocol() !== 'TLSv1.3' || !CIPHER_NAMES.includes(name)) {
+      throw new Error(`node:tls negotiated ${this.tls.getProtocol()} ${name}`);
+    }
+    return name;
+  }
+
+  private secretOf(label: string): Buffer {
+    const secret = this.secrets.get(label);
+    if (secret === undefined) throw new Error(`node:tls did not log ${label}`);
+    return secret;
+  }
+
+  private get self(): string {
+    return this.party.role === 'client' ? 'CLIENT' : 'SERVER';
+  }
+
+  private get peer(): string {
+    return this.party.role === 'client' ? 'SERVER' : 'CLIENT';
+  }
+}

@@ -1,0 +1,368 @@
+// The only import of the addon: what it exports, declared and described.
+import { join } from 'node:path';
+
+import { type CreateNativeError, createNativeError, KtlsUnsupportedError } from './errors';
+
+export type CipherName = 'TLS_AES_128_GCM_SHA256' | 'TLS_AES_256_GCM_SHA384' | 'TLS_CHACHA20_POLY1305_SHA256';
+
+export type Placement = 'kernel' | 'user' | 'none';
+
+export type KernelPolicy = 'auto' | 'require' | 'off';
+
+/** Who encrypts each direction of a connection, and why. */
+export interface RecordReport {
+  tx: Placement;
+  rx: Placement;
+  reason: string;
+}
+
+export interface ProbeDirection {
+  available: boolean;
+  reason: string;
+}
+
+export interface ProbeReport {
+  kernelRelease: string;
+  ulp: boolean;
+  ulpReason: string;
+  rekey: boolean;
+  openssl: boolean;
+  opensslVersion: string;
+  ciphers: { cipher: CipherName; tx: ProbeDirection; rx: ProbeDirection }[];
+}
+
+/** What the handshake left for one direction. */
+export interface TrafficState {
+  secret: Buffer;
+  sequence: bigint;
+}
+
+/**
+ * A TCP socket while node:tls does its handshake over it. Reads one TLS record at a time, so that
+ * nothing behind the handshake is ever taken out of the kernel. Never blocks; while it waits for the
+ * socket it keeps the event loop alive. Failed system calls throw with their errno name as code.
+ */
+export interface NativeHandshakeChannel {
+  /**
+   * The next record, header included; null when the peer ended the stream between two records;
+   * undefined when it is not all there: `onReadable` is then called, once, when it is worth another try.
+   *
+   * @throws ERR_KTLS_BAD_RECORD for what is no TLS record; ERR_KTLS_TRUNCATED for an end inside one.
+   */
+  readRecord(): Buffer | null | undefined;
+  /**
+   * Sends in order of the calls. True when all of it is with the kernel; else the rest is kept, and
+   * `onWritten` is called when that is with the kernel too, or with the error.
+   */
+  write(data: Buffer): boolean;
+  /** Ends the sending direction of the TCP connection. */
+  shutDown(): void;
+  /** Gives the descriptor up; the channel is then closed. Nothing must wait to be written. */
+  release(): number;
+  /** Closes the descriptor; no callback comes any more. Idempotent. */
+  close(): void;
+}
+
+export type HandshakeChannelConstructor = new (
+  /** Ownership of the descriptor moves to the channel, also when it throws. */
+  fd: number,
+  /** Neither callback may throw. */
+  onReadable: () => void,
+  onWritten: (error?: Error) => void,
+) => NativeHandshakeChannel;
+
+export interface NativeConnectionOptions {
+  /** Ownership of the descriptor moves to the connection, also when it throws. */
+  fd: number;
+  /** null: no TLS at all (`encryption: 'none'` with `insecure: true`). */
+  tls: {
+    cipher: CipherName;
+    tx: TrafficState;
+    rx: TrafficState;
+    kernel: KernelPolicy;
+    /** KeyUpdate before this many records; 2^24 by default. */
+    maxRecordsPerKey?: number;
+  } | null;
+}
+
+export type HelloKind = 'push' | 'pull' | 'join';
+
+/** HELLO, as docs/protocol.md has it. */
+export interface Hello {
+  kind: HelloKind;
+  /** join: the session's token, 16 bytes. */
+  token?: Buffer;
+  /** push, pull: the components of the path below the acceptor's root, as bytes. */
+  path?: Buffer[];
+  /** push, pull: how many connections the initiator would like. */
+  connections?: number;
+  /** Whether content hashes travel. */
+  verify?: boolean;
+  /** Whether uid and gid travel. */
+  ownership?: boolean;
+  /** push, pull: whether the transfer goes on after a file that could not be written. */
+  continueOnError?: boolean;
+}
+
+/** HELLO_OK. */
+export interface HelloOk {
+  token: Buffer;
+  connections: number;
+}
+
+/** One TLS connection of a transfer, after its handshake. */
+export interface NativeConnection {
+  readonly record: RecordReport;
+  /** Initiator: sends HELLO; resolves with HELLO_OK; rejects with the error the acceptor sent. */
+  hello(hello: Hello, timeoutMs: number): Promise<HelloOk>;
+  /** Acceptor: reads HELLO. */
+  readHello(timeoutMs: number): Promise<Hello>;
+  /** Acceptor: sends HELLO_OK. */
+  accept(answer: HelloOk, timeoutMs: number): Promise<void>;
+  /** Acceptor: sends ERROR with a code of lib/errors.ts, then close_notify, and closes. */
+  refuse(code: string, message: string, timeoutMs: number): Promise<void>;
+  /** Closes the descriptor without a word; a pending call rejects. Idempotent. */
+  close(): void;
+}
+
+export interface NativeProgress {
+  files: number;
+  directories: number;
+  bytes: number;
+  filesTotal: number;
+  bytesTotal: number;
+  /** False while the sender still walks: the totals are what it has seen so far. */
+  totalsFinal: boolean;
+  currentPath: Buffer;
+}
+
+export interface NativeSkip {
+  path: Buffer;
+  code: string;
+  errno: number;
+  reason: string;
+}
+
+export interface NativeResult {
+  files: number;
+  directories: number;
+  symlinks: number;
+  hardLinks: number;
+  bytes: number;
+  /** Connections that took part. */
+  connections: number;
+  /** Sender only. How content left: what `auto` chose, or what a mode fell back to. */
+  mode?: 'read-send' | 'sendfile' | 'splice';
+  verified: boolean;
+  /** At most 10,000 are kept; skippedTotal counts them all. */
+  skipped: NativeSkip[];
+  skippedTotal: number;
+}
+
+export interface NativeSenderOptions {
+  root: Buffer;
+  /** Confined below root; from a peer that pulls. */
+  below: Buffer[];
+  mode: 'auto' | 'read-send' | 'sendfile' | 'splice';
+  verify: boolean;
+  ownership: boolean;
+  continueOnError: boolean;
+  idleTimeoutMs: number;
+  /** Whether this end opened the connections, and so opens another where a key is spent. */
+  initiator: boolean;
+  /** Files of this size and more travel in blocks over all connections. Bytes. */
+  blockThreshold?: number;
+}
+
+export interface NativeReceiverOptions {
+  root: Buffer;
+  below: Buffer[];
+  overwrite: boolean;
+  ownership: boolean;
+  verify: boolean;
+  fsync: 'none' | 'end' | 'file';
+  continueOnError: boolean;
+  idleTimeoutMs: number;
+}
+
+/** A running transfer end: native threads, one for each connection, and one for the walk. */
+export interface NativeTransfer {
+  /**
+   * Starts with the first connection, after HELLO and HELLO_OK. Settles when the transfer has ended and
+   * nothing of it is left running. `onConnectionNeeded` is called when a connection's key is spent and
+   * cannot be changed: the initiator then opens another, joins, and adds it.
+   */
+  run(first: NativeConnection, onConnectionNeeded: () => void): Promise<NativeResult>;
+  /** A joined connection. Ownership moves to the transfer. */
+  addConnection(connection: NativeConnection): void;
+  /** How many are not closed yet. */
+  connectionsOpen(): number;
+  progress(): NativeProgress;
+  /** run() rejects with ABORT_ERR within milliseconds, or can no longer be called. Idempotent. */
+  cancel(): void;
+}
+
+/** One end of a relay. Ownership of the descriptor moves to the relay, also when it throws. */
+export interface NativeRelayEnd {
+  fd: number;
+  /** Read from it before: goes first. */
+  initial: Buffer;
+  /** Where its handshake left it; undefined for plain TCP. */
+  tls?: NativeConnectionOptions['tls'];
+}
+
+export interface NativeRelayOptions {
+  mode: 'auto' | 'copy' | 'splice' | 'sockmap';
+  /** mode 'sockmap': go on as 'auto' where it cannot be had. */
+  fallback: boolean;
+  /** 0: no limit. */
+  idleTimeoutMs: number;
+  /** 0: no limit. */
+  timeoutMs: number;
+  /** mode 'sockmap': bytes. */
+  backlogLimit: number;
+}
+
+export interface NativeRelayDirection {
+  bytes: number;
+  /** Of `bytes`, by the way they went. */
+  copied: number;
+  spliced: number;
+  mapped: number;
+  mode: 'copy' | 'splice' | 'sockmap';
+  /** How often the mode changed. */
+  changes: number;
+  reason: string;
+  /** Why mode 'sockmap' was not followed; empty otherwise. */
+  fallback: string;
+}
+
+/** A running relay, on threads that all relays of the environment share. */
+export interface NativeRelay {
+  progress(): {
+    aToB: NativeRelayDirection;
+    bToA: NativeRelayDirection;
+    /** null: no TLS on that end. */
+    recordA: RecordReport | null;
+    recordB: RecordReport | null;
+  };
+  /** Both peers see a reset; onEnd comes with ABORT_ERR. Idempotent. */
+  cancel(): void;
+}
+
+export type NativeRelayConstructor = new (
+  a: NativeRelayEnd,
+  b: NativeRelayEnd,
+  options: NativeRelayOptions,
+  /** Called once, when both sockets are closed. `side` is where a failure was met. */
+  onEnd: (error: Error | undefined, side: 'a' | 'b' | undefined) => void,
+) => NativeRelay;
+
+export interface SockmapSupport {
+  available: boolean;
+  /** Why not; empty when available. */
+  reason: string;
+  /** Map entries in use: two for each direction that the kernel moves. */
+  entries: number;
+}
+
+export interface SocketAddress {
+  address: string;
+  port: number;
+  family: 'IPv4' | 'IPv6';
+}
+
+/**
+ * A TLS connection after its handshake, on the event loop. Nothing blocks. While it reads, or a write
+ * waits, it keeps the loop alive and itself from the garbage collector; collected, it closes. No callback
+ * may throw; none comes after close().
+ */
+export interface NativeSocket {
+  readonly record: RecordReport;
+  /** Application data. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** True when something waits that no event will tell of: pump() then, but not from within this call. */
+  readStart(): boolean;
+  readStop(): void;
+  pump(): void;
+  /**
+   * Writes the chunks in order; they must not change until it is done. True when all of it is with the
+   * kernel; else onWritten comes, and until then nothing else may be written.
+   */
+  write(chunks: Uint8Array[]): boolean;
+  /** close_notify, then TCP's end of stream. As write(). */
+  shutDown(): boolean;
+  /** As write(), from a thread: for as much as would hold the loop. Resolves with the bytes. */
+  writeOnThread(chunks: Uint8Array[]): Promise<number>;
+  /**
+   * Sends `count` bytes of a file from a thread, while nothing else is written. Resolves with the bytes;
+   * rejects with ERR_KTLS_FILE_CHANGED when the file ends before. What was sent is in bytesWritten then.
+   */
+  sendFile(fd: number, offset: number, count: number): Promise<number>;
+  /** Makes the running writeOnThread() or sendFile() reject with ABORT_ERR within milliseconds. */
+  stopThread(): void;
+  /** Idempotent. `reset`: the peer is told so by a reset. A running thread is stopped, and rejects. */
+  close(reset: boolean): void;
+  setReferenced(referenced: boolean): void;
+  setNoDelay(on: boolean): void;
+  /** 0 seconds: as the kernel has it. */
+  setKeepAlive(on: boolean, idleSeconds: number): void;
+  address(peer: boolean): SocketAddress | undefined;
+}
+
+export type NativeSocketConstructor = new (
+  options: NativeConnectionOptions,
+  /** Application data: these bytes of `memory`, which are the receiver's from now on. */
+  onRead: (memory: Buffer, start: number, end: number) => void,
+  /** Nothing more can be read: close_notify came, or an error, with the peer's alert or -1. */
+  onEnd: (error?: Error, alert?: number) => void,
+  onWritten: (error?: Error) => void,
+  /** A NewSessionTicket message (RFC 8446, 4.6.1). */
+  onTicket: (message: Buffer) => void,
+) => NativeSocket;
+
+export interface Addon {
+  initialize(createError: CreateNativeError): void;
+  probe(): ProbeReport;
+  /** F_DUPFD_CLOEXEC. */
+  duplicateDescriptor(fd: number): number;
+  HandshakeChannel: HandshakeChannelConstructor;
+  Relay: NativeRelayConstructor;
+  sockmapSupport(): SockmapSupport;
+  Socket: NativeSocketConstructor;
+  Connection: new (options: NativeConnectionOptions) => NativeConnection;
+  Sender: new (options: NativeSenderOptions) => NativeTransfer;
+  Receiver: new (options: NativeReceiverOptions) => NativeTransfer;
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * The addon, loaded at first use, so that importing the package works on any system.
+ *
+ * @throws ERR_KTLS_UNSUPPORTED with what to do, where it cannot be loaded.
+ */
+export function native(): Addon {
+  if (loaded === undefined) {
+    loaded = load();
+    loaded.initialize(createNativeError);
+  }
+  return loaded;
+}
+
+function load(): Addon {
+  if (process.platform !== 'linux') {
+    throw new KtlsUnsupportedError(`ktls-transfer needs Linux; this is ${process.platform}`);
+  }
+  try {
+    const nodeGypBuild: (root: string) => Addon = require('node-gyp-build');
+    return nodeGypBuild(join(__dirname, '..'));
+  } catch (cause) {
+    throw new KtlsUnsupportedError(
+      `the native addon could not be loaded (${process.platform} ${process.arch}, Node ${process.version}): ` +
+        'no prebuilt binary fits; build it with "npm run build:native" in the package, which needs a C++20 compiler, make and Python 3',
+      { cause },
+    );
+  }
+}

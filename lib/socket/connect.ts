@@ -1,0 +1,45 @@
+// The end that dials.
+import type { ConnectOptions } from '../../types/index';
+import { formatAddress } from '../address';
+import { connectTls, dialTcp } from '../handshake/connect';
+import { socketClientContext } from './context';
+import { KtlsSocket } from './ktls-socket';
+import { checkCommon, invalid } from './options';
+
+export async function connect(options: ConnectOptions): Promise<KtlsSocket> {
+  checkCommon(options);
+  const { host = 'localhost', port, servername, signal } = options as ConnectOptions;
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw invalid('port', 'must be an integer from 1 to 65535');
+  }
+  const context = await socketClientContext(options);
+  const address = formatAddress(host, port);
+  const { connectTimeout, handshakeTimeout } = options as ConnectOptions;
+  const fd = await dialTcp(host, port, { signal, timeoutMs: connectTimeout });
+  const established = await connectTls(fd, context, {
+    signal,
+    host: servername || host,
+    timeoutMs: handshakeTimeout,
+    address,
+  });
+  const { tls, feedTicket } = established;
+  const { authentication } = context;
+  const bySecret = authentication === 'secret';
+  const session = {
+    tls,
+    authentication,
+    authorized: bySecret || tls.authorized,
+    authorizationError: bySecret ? undefined : (tls.authorizationError as Error | undefined),
+    feedTicket,
+  };
+  const socket = new KtlsSocket(established, session, options as ConnectOptions);
+  if (options.timeout !== undefined) socket.setTimeout(options.timeout as number);
+  // When whoever awaits this has had the chance to listen.
+  setImmediate(() => {
+    if (socket.destroyed) return;
+    socket.emit('connect');
+    socket.emit('ready');
+    socket.emit('secureConnect');
+  });
+  return socket;
+}

@@ -1,0 +1,103 @@
+// The options of node:tls, made ready for handshakes: once, for any number of connections.
+import {
+  type ConnectionOptions,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
+
+import {
+  CERTIFICATE_CIPHERS,
+  certificateMissing,
+  clientContext,
+  refusalByChain,
+  serverContext,
+  verifyError,
+} from '../credentials';
+import { escapeText, KtlsError } from '../errors';
+import type { ServerContext } from '../handshake/accept';
+import type { ClientContext } from '../handshake/connect';
+
+/** What one process resumes is resumed by another of the same ticketKeys. */
+const SESSION_ID_CONTEXT = 'ktls-transfer sockets';
+
+/** TLS 1.3 alone: the record layers know no other. */
+export function socketSecureContext(options: SecureContextOptions): SecureContext {
+  try {
+    return createSecureContext({
+      ciphers: CERTIFICATE_CIPHERS.join(':'),
+      ...options,
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+    });
+  } catch (cause) {
+    const message = `the TLS options cannot be used: ${escapeText((cause as Error).message)}`;
+    throw new KtlsError('ERR_KTLS_INVALID_OPTION', message, { cause });
+  }
+}
+
+export type Secret = string | Buffer | undefined;
+
+/** @throws ERR_KTLS_INVALID_OPTION */
+export async function socketClientContext(
+  options: ConnectionOptions & { secret?: Secret },
+): Promise<ClientContext> {
+  const { secret, ALPNProtocols } = options;
+  if (secret !== undefined) {
+    const context = await clientContext({ secret });
+    return ALPNProtocols === undefined
+      ? context
+      : { ...context, options: { ...context.options, ALPNProtocols } };
+  }
+  const { session, checkServerIdentity, minDHSize, rejectUnauthorized = true } = options;
+  return {
+    authentication: 'certificate',
+    options: {
+      secureContext: options.secureContext ?? socketSecureContext(options),
+      ...(session === undefined ? {} : { session }),
+      ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
+      ...(checkServerIdentity === undefined ? {} : { checkServerIdentity }),
+      ...(minDHSize === undefined ? {} : { minDHSize }),
+    },
+    verify: (tls, host) =>
+      rejectUnauthorized ? refusalByChain(tls.authorized, tls.authorizationError, host) : undefined,
+  };
+}
+
+/** @throws ERR_KTLS_INVALID_OPTION */
+export async function socketServerContext(options: TlsOptions & { secret?: Secret }): Promise<ServerContext> {
+  const { secret, ALPNProtocols, ALPNCallback, SNICallback } = options;
+  const alpn = {
+    ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
+    ...(ALPNCallback === undefined ? {} : { ALPNCallback }),
+  };
+  if (secret !== undefined) {
+    const context = await serverContext({ secret });
+    return { ...context, options: { ...context.options, ...alpn } };
+  }
+  const { requestCert = false, rejectUnauthorized = true } = options;
+  return {
+    authentication: 'certificate',
+    secureContext: socketSecureContext({ sessionIdContext: SESSION_ID_CONTEXT, ...options }),
+    options: { ...alpn, requestCert, ...(SNICallback === undefined ? {} : { SNICallback }) },
+    verify: (tls) => {
+      if (!requestCert || !rejectUnauthorized) return undefined;
+      if (tls.getPeerX509Certificate() === undefined && !tls.isSessionReused()) return certificateMissing();
+      const error = verifyError(tls);
+      return refusalByChain(error === undefined, error);
+    },
+    identity: () => undefined,
+  };
+}
+
+/** Whether the client's certificate is good, as tls.Server tells its sockets. */
+export function clientAuthorization(tls: TLSSocket): {
+  authorized: boolean;
+  authorizationError: Error | undefined;
+} {
+  const reason = verifyError(tls);
+  if (reason === undefined) return { authorized: true, authorizationError: undefined };
+  return { authorized: false, authorizationError: Object.assign(new Error(reason), { code: reason }) };
+}

@@ -1,0 +1,416 @@
+// A TLS connection as a stream: what a user of tls.TLSSocket expects, over a record layer that may be the
+// kernel's. types/socket.d.ts documents each member for users; docs/sockets.md what differs.
+import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+import type { SendFileOptions, SocketOptions } from '../../types/index';
+import { KtlsError } from '../errors';
+import { type Authentication, alertFailure } from '../handshake/failure';
+import {
+  type CipherName,
+  type NativeConnectionOptions,
+  type NativeSocket,
+  native,
+  type RecordReport,
+  type SocketAddress,
+} from '../native';
+import { FileRequest, type FileSource } from './file-request';
+import { idleTimeout } from './options';
+
+/** As Node 22 and later have it; less costs throughput. */
+const HIGH_WATER_MARK = 64 * 1024;
+
+/**
+ * A write of this many bytes is encrypted by a thread, where the kernel does not do it, so as not to hold
+ * the event loop. A choice from the cost of AES, not from a measurement of this code.
+ */
+const THREADED_WRITE_BYTES = 1024 * 1024;
+
+type Callback = (error?: Error | null) => void;
+
+/** What the handshake knows. */
+export interface Session {
+  tls: TLSSocket;
+  authentication: Authentication;
+  /** Whether the peer proved who it is. */
+  authorized: boolean;
+  authorizationError: Error | undefined;
+  feedTicket(message: Buffer): void;
+}
+
+export interface SocketKeys extends Omit<NonNullable<NativeConnectionOptions['tls']>, 'kernel'> {
+  /** Ownership of the descriptor moves to the socket, also when its constructor throws. */
+  fd: number;
+}
+
+export class KtlsSocket extends Duplex {
+  readonly encrypted = true;
+  readonly connecting = false;
+  readonly pending = false;
+  readonly authorized: boolean;
+  readonly authorizationError: Error | undefined;
+  readonly record: RecordReport & { cipher: CipherName };
+  /** Milliseconds; undefined until setTimeout() was called, as a net.Socket has it. */
+  timeout: number | undefined;
+
+  readonly #native: NativeSocket;
+  readonly #session: Session | undefined;
+  readonly #files = new WeakMap<Buffer, FileRequest>();
+  #reading = false;
+  /** The write, or the end, that native code has not finished. */
+  #waiting: Callback | undefined;
+  /** Application data that was written and is done with, files not counted. */
+  #completed = 0;
+  /** Bytes of files, up to the one that is being sent. */
+  #fileBytes = 0;
+  /** native.bytesWritten when the file that is being sent began. */
+  #fileStart: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #written = 0;
+  #reset = false;
+  #local: SocketAddress | undefined;
+  #remote: SocketAddress | undefined;
+
+  constructor(keys: SocketKeys, session: Session | undefined, options: SocketOptions = {}) {
+    const { kernel = 'auto', maxRecordsPerKey, allowHalfOpen = false, highWaterMark } = options;
+    super({
+      allowHalfOpen,
+      emitClose: false,
+      highWaterMark: highWaterMark ?? HIGH_WATER_MARK,
+    });
+    const { fd, cipher, tx, rx } = keys;
+    const limit = maxRecordsPerKey === undefined ? {} : { maxRecordsPerKey };
+    this.#native = new (native().Socket)(
+      { fd, tls: { cipher, tx, rx, kernel, ...limit } },
+      (memory, start, end) => this.#onRead(memory, start, end),
+      (error, alert) => this.#onEnd(error, alert),
+      (error) => this.#onWritten(error),
+      (message) => session?.feedTicket(message),
+    );
+    this.record = { ...this.#native.record, cipher };
+    this.#session = session;
+    this.authorized = session?.authorized ?? false;
+    this.authorizationError = session?.authorizationError;
+    session?.tls.on('session', (ticket: Buffer) => this.emit('session', ticket));
+    // The record layer has turned Nagle's algorithm off, which costs bulk nothing and latency much.
+    if (options.noDelay === false) this.setNoDelay(false);
+    if (options.keepAlive) this.setKeepAlive(true, options.keepAliveInitialDelay);
+    // Like a net.Socket: tickets, alerts and the end are met though nobody reads yet.
+    setImmediate(() => {
+      if (!this.destroyed) this.read(0);
+    });
+  }
+
+  // --- Reading -------------------------------------------------------------------------------------
+
+  override _read(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    if (this.#native.readStart()) setImmediate(() => this.#native.pump());
+  }
+
+  #onRead(memory: Buffer, start: number, end: number): void {
+    this.#timer?.refresh();
+    const chunk = start === 0 && end === memory.length ? memory : memory.subarray(start, end);
+    if (!this.push(chunk)) {
+      this.#reading = false;
+      this.#native.readStop();
+    }
+  }
+
+  #onEnd(error?: Error, alert = -1): void {
+    this.#timer?.refresh();
+    if (error === undefined) {
+      this.push(null);
+      // Emits 'end' also where nobody reads, when nothing is left to be read.
+      this.read(0);
+      return;
+    }
+    // What a client is told after its handshake is what the server thinks of it (RFC 8446, 4.4.2.4).
+    const refused = alert >= 0 && this.#session !== undefined && this.bytesRead === 0;
+    this.destroy(refused ? alertFailure(alert, this.#session.authentication, this.#peer()) : error);
+  }
+
+  // --- Writing -------------------------------------------------------------------------------------
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
+    this.#writeAll([chunk], chunk.length, callback);
+  }
+
+  override _writev(items: { chunk: Buffer }[], callback: Callback): void {
+    const chunks = items.map(({ chunk }) => chunk);
+    this.#writeAll(
+      chunks,
+      chunks.reduce((sum, { length }) => sum + length, 0),
+      callback,
+    );
+  }
+
+  #writeAll(chunks: Buffer[], length: number, callback: Callback): void {
+    this.#timer?.refresh();
+    this.#writeFrom(chunks, (error) => {
+      this.#timer?.refresh();
+      if (!error) this.#completed += length;
+      callback(error);
+    });
+  }
+
+  /** Chunks, and the files whose places some empty ones hold, in order. */
+  #writeFrom(chunks: Buffer[], callback: Callback): void {
+    const at = chunks.findIndex((chunk) => chunk.length === 0 && this.#files.has(chunk));
+    if (at === -1) {
+      this.#send(chunks, callback);
+      return;
+    }
+    const request = this.#files.get(chunks[at] as Buffer) as FileRequest;
+    const goOn: Callback = (error) =>
+      error ? callback(error) : this.#writeFrom(chunks.slice(at + 1), callback);
+    this.#send(chunks.slice(0, at), (error) => (error ? callback(error) : this.#transmit(request, goOn)));
+  }
+
+  #send(chunks: Buffer[], callback: Callback): void {
+    if (chunks.length === 0) {
+      callback();
+      return;
+    }
+    try {
+      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      if (length >= THREADED_WRITE_BYTES && this.record.tx === 'user') {
+        this.#native.writeOnThread(chunks).then(
+          () => callback(),
+          (error) => this.#failWrite(error, callback),
+        );
+      } else if (this.#native.write(chunks)) callback();
+      else this.#waiting = callback;
+    } catch (error) {
+      this.#failWrite(error as Error, callback);
+    }
+  }
+
+  #transmit(request: FileRequest, callback: Callback): void {
+    this.#fileStart = this.#native.bytesWritten;
+    request
+      .run(this.#native, () => this.destroyed && (this.errored ?? true))
+      .then((fatal) => {
+        this.#fileBytes += this.#native.bytesWritten - (this.#fileStart as number);
+        this.#fileStart = undefined;
+        if (fatal) this.#failWrite(fatal, callback);
+        else callback();
+      });
+  }
+
+  override _final(callback: Callback): void {
+    try {
+      if (this.#native.shutDown()) callback();
+      else this.#waiting = callback;
+    } catch (error) {
+      this.#failWrite(error as Error, callback);
+    }
+  }
+
+  #onWritten(error?: Error): void {
+    const callback = this.#waiting;
+    this.#waiting = undefined;
+    if (error) this.#failWrite(error, callback as Callback);
+    else callback?.();
+  }
+
+  /** A peer that takes nothing any more may have said why: that is told rather than EPIPE. */
+  #failWrite(error: Error, callback: Callback): void {
+    setImmediate(() => {
+      if (!this.destroyed) this.#native.pump();
+      callback(error);
+    });
+  }
+
+  sendFile(source: FileSource, options: SendFileOptions = {}): Promise<number> {
+    return new Promise((resolve, reject) => {
+      // Throws into the promise.
+      const request = new FileRequest(source, options, resolve, reject);
+      if (this.destroyed || this.writableEnded) {
+        request.fail(
+          new KtlsError('EPIPE', 'the socket was ended or destroyed: nothing can be sent any more'),
+        );
+        return;
+      }
+      const place = Buffer.alloc(0);
+      this.#files.set(place, request);
+      this.write(place, (error) => {
+        if (error) request.fail(this.errored ?? error);
+      });
+    });
+  }
+
+  // --- The end -------------------------------------------------------------------------------------
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    clearTimeout(this.#timer);
+    this.#native.close(this.#reset);
+    this.#session?.tls.destroy();
+    callback(error);
+    setImmediate(() => this.emit('close', error !== null));
+  }
+
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  resetAndDestroy(): this {
+    this.#reset = true;
+    return this.destroy();
+  }
+
+  // --- Like a net.Socket ---------------------------------------------------------------------------
+
+  setTimeout(milliseconds: number, callback?: () => void): this {
+    this.timeout = idleTimeout(milliseconds);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.timeout === 0) {
+      if (callback) this.off('timeout', callback);
+      return this;
+    }
+    if (!this.destroyed) this.#timer = setTimeout(() => this.#onTimeout(), this.timeout).unref();
+    if (callback) this.once('timeout', callback);
+    return this;
+  }
+
+  #onTimeout(): void {
+    // A write that goes on in native code is not idle.
+    const written = this.#native.bytesWritten;
+    if (written === this.#written) {
+      this.emit('timeout');
+      return;
+    }
+    this.#written = written;
+    this.#timer?.refresh();
+  }
+
+  setNoDelay(on = true): this {
+    this.#native.setNoDelay(on);
+    return this;
+  }
+
+  setKeepAlive(on = false, initialDelay = 0): this {
+    this.#native.setKeepAlive(on, Math.floor(initialDelay / 1000));
+    return this;
+  }
+
+  ref(): this {
+    this.#native.setReferenced(true);
+    return this;
+  }
+
+  unref(): this {
+    this.#native.setReferenced(false);
+    return this;
+  }
+
+  get bytesRead(): number {
+    return this.#native.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    const file = this.#fileStart === undefined ? 0 : this.#native.bytesWritten - this.#fileStart;
+    return this.#completed + this.writableLength + this.#fileBytes + file;
+  }
+
+  get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  address(): SocketAddress | Record<string, never> {
+    return this.#localAddress() ?? {};
+  }
+
+  get localAddress(): string | undefined {
+    return this.#localAddress()?.address;
+  }
+  get localPort(): number | undefined {
+    return this.#localAddress()?.port;
+  }
+  get localFamily(): string | undefined {
+    return this.#localAddress()?.family;
+  }
+  get remoteAddress(): string | undefined {
+    return this.#remoteAddress()?.address;
+  }
+  get remotePort(): number | undefined {
+    return this.#remoteAddress()?.port;
+  }
+  get remoteFamily(): string | undefined {
+    return this.#remoteAddress()?.family;
+  }
+
+  #localAddress(): SocketAddress | undefined {
+    this.#local ??= this.#native.address(false);
+    return this.#local;
+  }
+
+  #remoteAddress(): SocketAddress | undefined {
+    this.#remote ??= this.#native.address(true);
+    return this.#remote;
+  }
+
+  #peer(): string | undefined {
+    const { remoteAddress: host, remotePort: port } = this;
+    return host === undefined ? undefined : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  }
+
+  // --- Like a tls.TLSSocket: what the handshake knows ------------------------------------------------
+
+  get alpnProtocol(): string | false | null {
+    return this.#session?.tls.alpnProtocol ?? false;
+  }
+  get servername(): string | false | undefined {
+    return (this.#session?.tls as { servername?: string | false } | undefined)?.servername;
+  }
+  getSession(): Buffer | undefined {
+    return this.#session?.tls.getSession();
+  }
+  isSessionReused(): boolean {
+    return this.#session?.tls.isSessionReused() ?? false;
+  }
+  getProtocol(): string | null {
+    return 'TLSv1.3';
+  }
+  getCipher(): { name: string; standardName: string; version: string } {
+    const { cipher } = this.record;
+    return { name: cipher, standardName: cipher, version: 'TLSv1.3' };
+  }
+  getEphemeralKeyInfo(): ReturnType<TLSSocket['getEphemeralKeyInfo']> {
+    return this.#asked('getEphemeralKeyInfo').getEphemeralKeyInfo();
+  }
+  getPeerCertificate(detailed = false): ReturnType<TLSSocket['getPeerCertificate']> {
+    return this.#asked('getPeerCertificate').getPeerCertificate(detailed);
+  }
+  getPeerX509Certificate(): ReturnType<TLSSocket['getPeerX509Certificate']> {
+    return this.#asked('getPeerX509Certificate').getPeerX509Certificate();
+  }
+  getCertificate(): ReturnType<TLSSocket['getCertificate']> {
+    return this.#asked('getCertificate').getCertificate();
+  }
+  getX509Certificate(): ReturnType<TLSSocket['getX509Certificate']> {
+    return this.#asked('getX509Certificate').getX509Certificate();
+  }
+  getFinished(): Buffer | undefined {
+    return this.#asked('getFinished').getFinished();
+  }
+  getPeerFinished(): Buffer | undefined {
+    return this.#asked('getPeerFinished').getPeerFinished();
+  }
+  getSharedSigalgs(): string[] {
+    return this.#asked('getSharedSigalgs').getSharedSigalgs();
+  }
+  exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer {
+    return this.#asked('exportKeyingMaterial').exportKeyingMaterial(length, label, context);
+  }
+
+  #asked(what: string): TLSSocket {
+    if (this.#session !== undefined) return this.#session.tls;
+    throw new KtlsError('ERR_KTLS_UNSUPPORTED', `${what}(): an adopted connection knows only its keys`);
+  }
+}

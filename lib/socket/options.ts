@@ -1,0 +1,49 @@
+// What sockets check of their options beyond what node:tls checks by itself.
+import { KtlsError } from '../errors';
+import type { KernelPolicy } from '../native';
+
+const TIMEOUT_LIMIT_MS = 2 ** 31 - 1; // what setTimeout takes
+
+export function invalid(option: string, message: string): KtlsError {
+  return new KtlsError('ERR_KTLS_INVALID_OPTION', `option '${option}' ${message}`);
+}
+
+/** @throws ERR_KTLS_INVALID_OPTION */
+export function idleTimeout(milliseconds: unknown): number {
+  if (typeof milliseconds !== 'number' || !(milliseconds >= 0) || milliseconds > TIMEOUT_LIMIT_MS) {
+    throw invalid('timeout', `must be a number of milliseconds from 0 to ${TIMEOUT_LIMIT_MS}`);
+  }
+  return milliseconds;
+}
+
+/** Those of node:tls that lead to something else than TLS 1.3, and so cannot be followed. */
+const UNKNOWN_HERE = ['secureProtocol', 'pskCallback', 'path', 'socket', 'enableTrace'];
+
+/** @throws ERR_KTLS_INVALID_OPTION */
+export function checkCommon(options: unknown): asserts options is Record<string, unknown> {
+  if (typeof options !== 'object' || options === null) {
+    throw new KtlsError('ERR_KTLS_INVALID_OPTION', 'options must be an object');
+  }
+  const given = options as Record<string, unknown>;
+  for (const name of UNKNOWN_HERE) {
+    if (given[name] !== undefined)
+      throw invalid(name, 'is one that kTLS sockets do not have: see docs/sockets.md');
+  }
+  if (given.maxVersion !== undefined && given.maxVersion !== 'TLSv1.3') {
+    throw invalid('maxVersion', "must be 'TLSv1.3': kTLS sockets speak no older version");
+  }
+  const policies: KernelPolicy[] = ['auto', 'require', 'off'];
+  if (given.kernel !== undefined && !policies.includes(given.kernel as KernelPolicy)) {
+    throw invalid('kernel', "must be 'auto', 'require' or 'off'");
+  }
+  const limit = given.maxRecordsPerKey;
+  if (
+    limit !== undefined &&
+    (!Number.isInteger(limit) || (limit as number) < 16 || (limit as number) > 2 ** 24)
+  ) {
+    throw invalid('maxRecordsPerKey', 'must be an integer from 16 to 16777216');
+  }
+  for (const name of ['timeout', 'handshakeTimeout', 'connectTimeout']) {
+    if (given[name] !== undefined) idleTimeout(given[name]);
+  }
+}

@@ -1,0 +1,221 @@
+// The end that listens.
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { AddressInfo, ListenOptions } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+
+import type { KtlsServerEvents, KtlsSocket as PublicSocket, ServerOptions } from '../../types/index';
+import type { KtlsError } from '../errors';
+import type { ServerContext } from '../handshake/accept';
+import { Acceptor } from '../handshake/acceptor';
+import type { Established } from '../handshake/handshake';
+import { clientAuthorization, socketSecureContext, socketServerContext } from './context';
+import { KtlsSocket } from './ktls-socket';
+import { checkCommon, invalid } from './options';
+
+type ConnectionListener = (socket: PublicSocket) => void;
+
+const TICKET_KEYS_LENGTH = 48;
+
+export class KtlsServer extends EventEmitter<KtlsServerEvents> {
+  /** A further connection is closed at once. */
+  maxConnections: number | undefined;
+
+  readonly #options: ServerOptions;
+  readonly #ready: Promise<void>;
+  #context: ServerContext | undefined;
+  #acceptor: Acceptor | undefined;
+  #started = false;
+  #referenced = true;
+  #ticketKeys: Buffer;
+  /** They stay in memory, as a net.Server's do, until they are closed. */
+  readonly #sockets = new Set<KtlsSocket>();
+
+  constructor(options: ServerOptions, listener?: ConnectionListener) {
+    super();
+    checkCommon(options);
+    const { ticketKeys = randomBytes(TICKET_KEYS_LENGTH), maxUnauthenticated } = options as ServerOptions;
+    if (!Buffer.isBuffer(ticketKeys) || ticketKeys.length !== TICKET_KEYS_LENGTH) {
+      throw invalid('ticketKeys', `must be a Buffer of ${TICKET_KEYS_LENGTH} bytes`);
+    }
+    if (
+      maxUnauthenticated !== undefined &&
+      (!Number.isInteger(maxUnauthenticated) || maxUnauthenticated < 1)
+    ) {
+      throw invalid('maxUnauthenticated', 'must be an integer, 1 or more');
+    }
+    this.#ticketKeys = ticketKeys;
+    this.#options = { ...(options as ServerOptions), ticketKeys };
+    if (options.secret === undefined) {
+      // Wrong options are thrown here, as node:tls does.
+      const { cert, key, pfx, SNICallback } = options as ServerOptions;
+      if (!cert && !pfx && !SNICallback) throw invalid('cert', 'is missing: give cert and key, or secret');
+      if (cert && !key) throw invalid('key', 'is missing: it goes with cert');
+      socketSecureContext(this.#options);
+    }
+    this.#ready = socketServerContext(this.#options).then((context) => {
+      this.#context = context;
+    });
+    this.#ready.catch(() => {});
+    if (listener) this.on('secureConnection', listener);
+  }
+
+  get listening(): boolean {
+    return this.#acceptor?.server.listening ?? false;
+  }
+
+  /** As net.Server's: (port, host, backlog, callback), (options, callback). */
+  listen(...given: unknown[]): this {
+    const callback = typeof given.at(-1) === 'function' ? (given.pop() as () => void) : undefined;
+    if (callback) this.once('listening', callback);
+    const [first, host, backlog] = given;
+    const options: ListenOptions =
+      typeof first === 'object' && first !== null
+        ? (first as ListenOptions)
+        : {
+            port: Number(first ?? 0),
+            ...(typeof host === 'string' ? { host } : {}),
+            ...(typeof backlog === 'number' ? { backlog } : {}),
+          };
+    if (this.#started) {
+      throw Object.assign(new Error('Listen method has been called more than once without closing.'), {
+        code: 'ERR_SERVER_ALREADY_LISTEN',
+      });
+    }
+    this.#started = true;
+    const { maxUnauthenticated, handshakeTimeout } = this.#options;
+    this.#ready
+      .then(() => {
+        const acceptor = new Acceptor({
+          context: this.#context as ServerContext,
+          maxUnauthenticated,
+          handshakeTimeoutMs: handshakeTimeout,
+          onEstablished: (established) => this.#onEstablished(established),
+          onRefused: (error, address) => this.emit('tlsClientError', error as KtlsError, address),
+          onError: (error) => this.emit('error', error),
+        });
+        this.#acceptor = acceptor;
+        if (!this.#referenced) acceptor.server.unref();
+        return acceptor.listen(options);
+      })
+      .then(
+        () => this.emit('listening'),
+        (error) => {
+          this.#acceptor = undefined;
+          this.#started = false;
+          this.emit('error', error);
+        },
+      );
+    return this;
+  }
+
+  #onEstablished(established: Established): void {
+    const { tls, feedTicket, address = '' } = established;
+    const { authentication } = this.#context as ServerContext;
+    const { requestCert, timeout } = this.#options;
+    const { authorized, authorizationError } =
+      authentication === 'secret'
+        ? { authorized: true, authorizationError: undefined }
+        : requestCert
+          ? clientAuthorization(tls)
+          : { authorized: false, authorizationError: undefined };
+    let socket: KtlsSocket;
+    try {
+      const session = { tls, authentication, authorized, authorizationError, feedTicket };
+      socket = new KtlsSocket(established, session, this.#options);
+    } catch (error) {
+      tls.destroy();
+      this.emit('tlsClientError', error as KtlsError, address);
+      return;
+    }
+    if (this.maxConnections !== undefined && this.#sockets.size >= this.maxConnections) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#whenDrained();
+    });
+    if (timeout !== undefined) socket.setTimeout(timeout);
+    this.emit('secureConnection', socket);
+  }
+
+  address(): AddressInfo | null {
+    return (this.#acceptor?.server.address() as AddressInfo | null | undefined) ?? null;
+  }
+
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    process.nextTick(callback, null, this.#sockets.size);
+    return this;
+  }
+
+  /** Takes no more connections; 'close' comes when those that are open have ended. */
+  close(callback?: (error?: Error) => void): this {
+    if (this.#closing || this.#acceptor === undefined) {
+      const error = Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
+      if (callback) process.nextTick(callback, error);
+      return this;
+    }
+    if (callback) this.once('close', callback);
+    this.#closing = true;
+    this.#acceptor.close().then(() => {
+      this.#acceptor = undefined;
+      this.#whenDrained();
+    });
+    return this;
+  }
+
+  #closing = false;
+
+  #whenDrained(): void {
+    if (!this.#closing || this.#acceptor !== undefined || this.#sockets.size > 0) return;
+    this.#closing = this.#started = false;
+    this.emit('close');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  ref(): this {
+    this.#referenced = true;
+    this.#acceptor?.server.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#referenced = false;
+    this.#acceptor?.server.unref();
+    return this;
+  }
+
+  getTicketKeys(): Buffer {
+    return Buffer.from(this.#ticketKeys);
+  }
+
+  /** For connections to come. */
+  setTicketKeys(keys: Buffer): void {
+    if (!Buffer.isBuffer(keys) || keys.length !== TICKET_KEYS_LENGTH) {
+      throw invalid('ticketKeys', `must be a Buffer of ${TICKET_KEYS_LENGTH} bytes`);
+    }
+    this.#ticketKeys = Buffer.from(keys);
+    this.setSecureContext({});
+  }
+
+  /** Other certificates for connections to come; what is not given stays. */
+  setSecureContext(options: SecureContextOptions): void {
+    if (this.#options.secret !== undefined) throw invalid('secret', 'has no certificates to change');
+    Object.assign(this.#options, options, { ticketKeys: this.#ticketKeys });
+    const change = socketServerContext(this.#options).then(({ secureContext }) => {
+      Object.assign(this.#context as ServerContext, { secureContext });
+    });
+    change.catch((error) => this.emit('error', error));
+  }
+}
+
+export function createServer(options: ServerOptions, listener?: ConnectionListener): KtlsServer {
+  return new KtlsServer(options, listener);
+}

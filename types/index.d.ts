@@ -1,0 +1,514 @@
+// The public declarations of ktls-transfer. lib/ implements exactly these: test/types/ holds the two
+// against each other.
+/// <reference types="node" />
+
+import type { EventEmitter } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+export * from './socket.js';
+
+// ---------------------------------------------------------------------------------------------------
+// Moving trees
+// ---------------------------------------------------------------------------------------------------
+
+/**
+ * Sends the tree below `directory` to a waiting receiver.
+ *
+ * Sent are regular files, folders (empty ones too), symbolic links as links, hard links as links within
+ * the tree, permission bits and modification times in nanoseconds. Devices, sockets and FIFOs, and files
+ * that change or vanish while they are read, are not sent; `result.skipped` names them.
+ *
+ * Never throws: what is wrong with the arguments rejects the handle too.
+ *
+ * @param directory - A folder; it may be given through a symbolic link.
+ * @param target - `host:port`, `host`, `[::1]:9999`, each with or without `/sub/dir`, or the same as a URL
+ *   (`ktls://host:port/sub/dir`, percent-encoded). The path is below the receiver's root. Port 9999 unless
+ *   given.
+ * @returns A handle: await it for the result, iterate it for progress.
+ *
+ * @example
+ * const transfer = sendTree('/data/imagenet', 'host:9999', { secret });
+ * for await (const p of transfer) console.log(p.files, p.filesTotal);
+ * const result = await transfer;
+ */
+export function sendTree(directory: PathLike, target: string, options?: SendTreeOptions): TransferHandle;
+
+/**
+ * Listens, takes one tree into `directory`, and is done.
+ *
+ * Resolves or rejects with the end of the first transfer whose sender has authenticated. Connections that
+ * fail before that do not end it: `onConnectionError` hears of them. It waits without limit for a sender;
+ * give a `signal` to bound that.
+ *
+ * @param directory - Made where it is missing. What it holds already stays, unless the transfer brings a
+ *   file of the same name (see `overwrite`).
+ */
+export function receiveTree(directory: PathLike, options?: ReceiveTreeOptions): ReceiveHandle;
+
+/**
+ * A receiver that takes (or, with `serve: true`, gives out) any number of trees, several at once.
+ *
+ * @throws ERR_KTLS_INVALID_OPTION
+ *
+ * @example
+ * const receiver = createReceiver({ root: '/srv/in', secret });
+ * receiver.on('transfer', (transfer) => transfer.then(report, complain));
+ * await receiver.listen({ port: 9999 });
+ */
+export function createReceiver(options: ReceiverOptions): Receiver;
+
+/**
+ * Copies a tree from one machine to another: one of the two sides is a `ktls://host:port/path` URL, the
+ * other a local folder.
+ *
+ * With the URL on the right it is {@link sendTree}; with the URL on the left it pulls the tree from a
+ * receiver started with `serve: true`, and takes the options of a receiving end too.
+ *
+ * Never throws: what is wrong with the arguments rejects the handle.
+ */
+export function transferDirectory(
+  from: PathLike,
+  to: PathLike,
+  options?: TransferDirectoryOptions,
+): TransferHandle;
+
+/** A path as `node:fs` takes it. A Buffer names what is not valid UTF-8. */
+export type PathLike = string | Buffer | URL;
+
+/** The port that a target without one means: 9999. */
+export const DEFAULT_PORT: 9999;
+
+// ---------------------------------------------------------------------------------------------------
+// Options
+// ---------------------------------------------------------------------------------------------------
+
+/** RFC 8446, appendix B.4. */
+export type CipherName = 'TLS_AES_128_GCM_SHA256' | 'TLS_AES_256_GCM_SHA384' | 'TLS_CHACHA20_POLY1305_SHA256';
+
+/** Where a direction's records are made or opened. */
+export type Placement = 'kernel' | 'user' | 'none';
+
+/**
+ * `'auto'`: the kernel where a probe says that it works, else user space. `'require'`: the kernel in both
+ * directions, or ERR_KTLS_KERNEL_REQUIRED. `'off'`: user space.
+ */
+export type KernelPolicy = 'auto' | 'require' | 'off';
+
+/**
+ * How content leaves the sender. `'sendfile'` and `'splice'` need the kernel's record layer (or none) and
+ * `verify: false`, because what is hashed has to be read: elsewhere they fall back to `'read-send'`.
+ */
+export type TransferMode = 'auto' | 'read-send' | 'sendfile' | 'splice';
+
+/** Milliseconds. */
+export interface Timeouts {
+  /** Until the TCP connection is established. ERR_KTLS_CONNECT_TIMEOUT. Default 10,000. */
+  connect?: number | undefined;
+  /** For the TLS handshake, and again for the peer's opening word. ERR_KTLS_HANDSHAKE_TIMEOUT. Default 10,000. */
+  handshake?: number | undefined;
+  /** While no byte moves in either direction. ERR_KTLS_IDLE_TIMEOUT. Default 30,000. */
+  idle?: number | undefined;
+}
+
+/**
+ * Who may talk to whom. Either `secret`, or certificates, or `encryption: 'none'` with `insecure: true`;
+ * the two ends must be told the same.
+ */
+export interface SecurityOptions {
+  /**
+   * What both ends hold: best a string that {@link generateSecret} made. Anything else is taken for a
+   * passphrase and stretched by scrypt.
+   */
+  secret?: string | Buffer | undefined;
+  /** This end's certificate chain, PEM. A receiver without a secret needs one. */
+  cert?: string | Buffer | undefined;
+  /** The private key of `cert`, PEM. */
+  key?: string | Buffer | undefined;
+  /** Opens `key` where it is encrypted. */
+  passphrase?: string | undefined;
+  /**
+   * The authorities, PEM, that the peer's certificate must come from. A receiver with `ca` asks its peers
+   * for a certificate. Default of a sender: Node's own list.
+   */
+  ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /**
+   * The peer's public key: SHA-256 of its SubjectPublicKeyInfo, as `ktls-transfer fingerprint` prints it.
+   * Then neither a CA nor the host's name counts. Several are alternatives.
+   */
+  fingerprint?: string | readonly string[] | undefined;
+  /** The name that the peer's certificate must bear. Default: the host dialled. */
+  servername?: string | undefined;
+  /** The one cipher to offer or accept. Default: TLS_AES_128_GCM_SHA256. AES-256 needs certificates. */
+  cipher?: CipherName | undefined;
+  /** Default `'auto'`. */
+  kernel?: KernelPolicy | undefined;
+  /**
+   * `'none'` sends everything in clear, with no authentication of anybody: only together with
+   * `insecure: true`, and both ends must say so. Default `'tls'`.
+   */
+  encryption?: 'tls' | 'none' | undefined;
+  /** Confirms `encryption: 'none'`. Default false. */
+  insecure?: boolean | undefined;
+  /** For tests: records under one key before it is changed. From 16 to 2^24, the default. */
+  maxRecordsPerKey?: number | undefined;
+}
+
+/** What every function that moves a tree takes. */
+export interface CommonOptions extends SecurityOptions {
+  timeouts?: Timeouts | undefined;
+  /**
+   * Ends the transfer within 100 ms, whatever it is doing, with an {@link AbortError} whose `cause` is the
+   * signal's reason.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** What the end that dials decides for both. */
+export interface InitiatorOptions extends CommonOptions {
+  /** TCP connections, 1 to 64; the other end may grant fewer. Default: one for each core, at most 4. */
+  connections?: number | undefined;
+  /** Whether each file's content is hashed at both ends and compared. Default true. */
+  verify?: boolean | undefined;
+  /**
+   * What happens after a file that could not be read or written. `'stop'`: the transfer fails with that
+   * file's error. `'continue'`: it goes on, and `result.skipped` names the file. Default `'stop'`.
+   */
+  onError?: 'stop' | 'continue' | undefined;
+  /** Whether uid and gid travel and are set; the receiving end must be root. Default false. */
+  ownership?: boolean | undefined;
+}
+
+export interface SendTreeOptions extends InitiatorOptions {
+  /** Default `'auto'`: the fastest for this connection's record layer. */
+  mode?: TransferMode | undefined;
+  /** Bytes: files of this size and more travel in blocks over all connections. Default 64 MiB. */
+  blockThreshold?: number | undefined;
+}
+
+/** What an end that writes files decides by itself. */
+export interface WriteOptions {
+  /** Whether a file that is there is replaced; if not, it is reported with ERR_KTLS_EXISTS. Default true. */
+  overwrite?: boolean | undefined;
+  /**
+   * When data must be on the disk. `'none'`: when the kernel likes. `'end'`: one syncfs before success is
+   * told. `'file'`: each file before it gets its name. Default `'none'`.
+   */
+  fsync?: 'none' | 'end' | 'file' | undefined;
+}
+
+/** {@link SendTreeOptions} when `to` is the URL; when `from` is it, `mode` and `blockThreshold` make no sense. */
+export interface TransferDirectoryOptions extends SendTreeOptions, WriteOptions {}
+
+/** What an end that listens decides. */
+export interface AcceptorOptions extends CommonOptions, WriteOptions {
+  /** Overrules the peer's `onError`. Default: as the peer asks. */
+  onError?: 'stop' | 'continue' | undefined;
+  /** Whether the uid and gid that a peer sends are set. Needs root. Default false. */
+  ownership?: boolean | undefined;
+  /** The most connections that one transfer is granted, 1 to 64. Default 16. */
+  maxConnections?: number | undefined;
+  /** Connections that have not authenticated yet, at once; more are closed unheard. Default 64. */
+  maxUnauthenticated?: number | undefined;
+}
+
+export interface ReceiveTreeOptions extends AcceptorOptions, ListenOptions {
+  /** Hears of each connection that failed before it became the transfer, with the peer as `host:port`. */
+  onConnectionError?: ((error: KtlsError, peer: string) => void) | undefined;
+}
+
+export interface ReceiverOptions extends AcceptorOptions {
+  /** The folder that everything stays below. Made where it is missing, unless `serve`. */
+  root: PathLike;
+  /** Give trees out instead of taking them: peers may pull, and nothing is ever written. Default false. */
+  serve?: boolean | undefined;
+  /** With `serve`: how content leaves. Default `'auto'`. */
+  mode?: TransferMode | undefined;
+  /** Transfers at once; more are refused. Default 16. */
+  maxTransfers?: number | undefined;
+}
+
+export interface ListenOptions {
+  /** 0 lets the system choose. Default 9999. */
+  port?: number | undefined;
+  /** Default: every address of the machine. */
+  host?: string | undefined;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Handles
+// ---------------------------------------------------------------------------------------------------
+
+/** How far a transfer is. */
+export interface Progress {
+  /** Files done. */
+  files: number;
+  directories: number;
+  /** Bytes of content done. */
+  bytes: number;
+  /** What the sender has found so far; all of it once `totalsFinal`. */
+  filesTotal: number;
+  bytesTotal: number;
+  totalsFinal: boolean;
+  /** A file in work, relative to the tree; control characters and invalid UTF-8 escaped. */
+  currentPath: string;
+  /** The same as it is on the disk. */
+  currentPathBuffer: Buffer;
+}
+
+/** Who encrypts, and why. */
+export interface RecordReport {
+  /** Of what this end sends. */
+  tx: Placement;
+  /** Of what this end receives. */
+  rx: Placement;
+  /** In words. */
+  reason: string;
+}
+
+/** Something that was not transferred. */
+export interface Skipped {
+  /** Relative to the tree; control characters and invalid UTF-8 escaped. */
+  path: string;
+  /** The same as it is on the disk. */
+  pathBuffer: Buffer;
+  /** One of {@link KtlsErrorCode}, or an errno name such as EACCES. */
+  code: string;
+  /** In words. */
+  reason: string;
+}
+
+/** A transfer that succeeded: the receiving end confirmed the counts after everything had its name. */
+export interface TransferResult {
+  files: number;
+  directories: number;
+  symlinks: number;
+  /** Names that were made as links to a file of the same tree. */
+  hardLinks: number;
+  /** Of file content. */
+  bytes: number;
+  /** Milliseconds: from the call at the end that dials, from the peer's opening word at the other. */
+  durationMs: number;
+  /** null with `encryption: 'none'`. */
+  cipher: CipherName | null;
+  /** Of the first connection. */
+  record: RecordReport;
+  /** Connections that took part. */
+  connections: number;
+  /** How content left: what `'auto'` chose, or what the mode asked for fell back to. null where it was received. */
+  mode: 'read-send' | 'sendfile' | 'splice' | null;
+  /** Whether content hashes were compared. */
+  verified: boolean;
+  /** The first 10,000. */
+  skipped: Skipped[];
+  skippedTotal: number;
+}
+
+/**
+ * A running transfer.
+ *
+ * - Await it (it is thenable) for the {@link TransferResult}, or for the {@link KtlsError} or
+ *   {@link AbortError} that ended it.
+ * - Iterate it for {@link Progress}: at most one every 100 ms, and always one at the end. A consumer that
+ *   is slow gets the newest, nothing queues up. The iteration throws what the transfer failed with. Leaving
+ *   the loop early does not end the transfer.
+ * - `await using` ends it with the scope.
+ *
+ * A failure that is neither awaited nor iterated is an unhandled rejection, as a promise's is.
+ */
+export interface TransferHandle
+  extends PromiseLike<TransferResult>,
+    AsyncIterable<Progress>,
+    AsyncDisposable {
+  then<T = TransferResult, E = never>(
+    onfulfilled?: ((result: TransferResult) => T | PromiseLike<T>) | null,
+    onrejected?: ((error: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<T | E>;
+  catch<E = never>(onrejected?: ((error: unknown) => E | PromiseLike<E>) | null): Promise<TransferResult | E>;
+  finally(onfinally?: (() => void) | null): Promise<TransferResult>;
+  /** Rejects the transfer with an {@link AbortError}. Idempotent; does nothing once it has ended. */
+  cancel(reason?: unknown): void;
+  /** How far it is now; null before it runs. */
+  progress(): Progress | null;
+  [Symbol.asyncIterator](): AsyncIterator<Progress, void, undefined>;
+  /** Cancels it where it still runs, and resolves when nothing of it is left. Never rejects. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What {@link receiveTree} returns. */
+export interface ReceiveHandle extends TransferHandle {
+  /** Where it listens: what `port: 0` chose. Rejects when it cannot listen. */
+  readonly listening: Promise<AddressInfo>;
+}
+
+/**
+ * A transfer that a {@link Receiver} runs. Its failure is never an unhandled rejection: a peer's misfortune
+ * must not end a server.
+ */
+export interface IncomingTransfer extends TransferHandle {
+  /** `'push'`: the peer sends. `'pull'`: the peer fetches. */
+  readonly kind: 'push' | 'pull';
+  /** The peer's `host:port`. */
+  readonly peer: string;
+  /** Below the root, `''` for the root itself; escaped. */
+  readonly path: string;
+  /** The same as bytes. */
+  readonly pathBuffer: Buffer;
+}
+
+export interface ReceiverEvents {
+  /** It listens. */
+  listening: [];
+  /** A peer has authenticated and its transfer begins. */
+  transfer: [transfer: IncomingTransfer];
+  /**
+   * A connection failed before it became a transfer: wrong secret or certificate, not TLS, too slow,
+   * another version, refused. The receiver goes on. `peer` is its `host:port`. Peers that only connect and
+   * hang up are not reported.
+   */
+  connectionError: [error: KtlsError, peer: string];
+  /** The listening socket failed. */
+  error: [error: Error];
+  /** No transfer runs any more, and nothing listens. */
+  close: [];
+}
+
+/** Made by {@link createReceiver}. */
+export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDisposable {
+  private constructor();
+  /** Resolves with where it listens. Rejects with the errno name as `code`: EADDRINUSE, EACCES … */
+  listen(options?: ListenOptions): Promise<AddressInfo>;
+  /** Where it listens, null when it does not. */
+  address(): AddressInfo | null;
+  /** The transfers that run. */
+  readonly transfers: readonly IncomingTransfer[];
+  /**
+   * Takes no more connections; resolves when the running transfers have ended, which `abort: true` makes
+   * happen at once. Idempotent.
+   */
+  close(options?: { abort?: boolean | undefined }): Promise<void>;
+  /** As `net.Server`'s: whether listening alone keeps the process alive. */
+  ref(): this;
+  unref(): this;
+  /** `close({ abort: true })`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Secrets and the system
+// ---------------------------------------------------------------------------------------------------
+
+/** A new secret: 256 random bits as text, for {@link SecurityOptions.secret} at both ends. */
+export function generateSecret(): string;
+
+/**
+ * The fingerprint of a certificate, as {@link SecurityOptions.fingerprint} takes it.
+ *
+ * @param cert - PEM or DER.
+ * @throws ERR_KTLS_INVALID_OPTION
+ */
+export function certificateFingerprint(cert: string | Buffer): string;
+
+export interface ProbeDirection {
+  available: boolean;
+  /** Empty when available; else what is missing and what to do about it. */
+  reason: string;
+}
+
+/** What this machine can do. */
+export interface ProbeReport {
+  /** As `uname -r` has it. */
+  kernelRelease: string;
+  /** Whether the kernel has TLS at all. */
+  ulp: boolean;
+  /** Why not. */
+  ulpReason: string;
+  /** Whether it can follow a KeyUpdate (Linux 6.14 and later). */
+  rekey: boolean;
+  /** Whether OpenSSL was found in the process, which the user-space record layer uses. */
+  openssl: boolean;
+  opensslVersion: string;
+  ciphers: { cipher: CipherName; tx: ProbeDirection; rx: ProbeDirection }[];
+}
+
+/**
+ * What this machine's kernel can do for TLS, found out by trying on a connected loopback pair. Tried at
+ * the first call, then kept for the life of the process.
+ *
+ * @throws ERR_KTLS_UNSUPPORTED where the addon cannot be loaded.
+ */
+export function probe(): ProbeReport;
+
+// ---------------------------------------------------------------------------------------------------
+// Errors
+// ---------------------------------------------------------------------------------------------------
+
+/** Permanent; docs/errors.md says what to do about each. */
+export type KtlsErrorCode =
+  | 'ERR_KTLS_UNSUPPORTED'
+  | 'ERR_KTLS_INVALID_OPTION'
+  | 'ERR_KTLS_KERNEL_REQUIRED'
+  | 'ERR_KTLS_CONNECT_TIMEOUT'
+  | 'ERR_KTLS_HANDSHAKE_TIMEOUT'
+  | 'ERR_KTLS_IDLE_TIMEOUT'
+  | 'ERR_KTLS_NOT_TLS'
+  | 'ERR_KTLS_WRONG_SECRET'
+  | 'ERR_KTLS_CERTIFICATE'
+  | 'ERR_KTLS_HANDSHAKE'
+  | 'ERR_KTLS_TRUNCATED'
+  | 'ERR_KTLS_BAD_RECORD_MAC'
+  | 'ERR_KTLS_BAD_RECORD'
+  | 'ERR_KTLS_ALERT'
+  | 'ERR_KTLS_KEY_UPDATE_UNSUPPORTED'
+  | 'ERR_KTLS_PROTOCOL'
+  | 'ERR_KTLS_PROTOCOL_VERSION'
+  | 'ERR_KTLS_LIMIT'
+  | 'ERR_KTLS_INTEGRITY'
+  | 'ERR_KTLS_COUNT_MISMATCH'
+  | 'ERR_KTLS_UNSAFE_PATH'
+  | 'ERR_KTLS_REFUSED'
+  | 'ERR_KTLS_PEER'
+  | 'ERR_KTLS_FILE_CHANGED'
+  | 'ERR_KTLS_FILE_TYPE'
+  | 'ERR_KTLS_EXISTS'
+  | 'ERR_KTLS_SOCKMAP_UNAVAILABLE'
+  | 'ERR_KTLS_RELAY_BACKLOG'
+  | 'ERR_KTLS_TIMEOUT'
+  | 'ERR_KTLS_SYSTEM';
+
+/** Each code with its meaning in a sentence. */
+export const ERROR_CODES: Readonly<Record<KtlsErrorCode, string>>;
+
+/** What everything here throws or rejects with, an {@link AbortError} excepted. */
+export class KtlsError extends Error {
+  constructor(
+    code: string,
+    message: string,
+    details?: {
+      cause?: unknown;
+      errno?: number;
+      syscall?: string;
+      path?: string;
+      address?: string;
+    },
+  );
+  /** One of {@link KtlsErrorCode}, or an errno name such as ENOSPC where a system call failed. */
+  readonly code: string;
+  /** Of a failed system call, positive. */
+  readonly errno?: number;
+  readonly syscall?: string;
+  /** The path concerned, relative to the tree; control characters escaped. */
+  readonly path?: string;
+  /** The peer concerned: `host:port`. */
+  readonly address?: string;
+}
+
+/** The package cannot work here; the message says why and what to do. `code` is ERR_KTLS_UNSUPPORTED. */
+export class KtlsUnsupportedError extends KtlsError {
+  constructor(message: string, details?: ConstructorParameters<typeof KtlsError>[2]);
+}
+
+/** A signal or `cancel()` ended it. `cause` is the reason given. */
+export class AbortError extends Error {
+  constructor(options?: { cause?: unknown });
+  readonly code: 'ABORT_ERR';
+}
