@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { ServerContext } from '../../lib/handshake/accept';
+import { Acceptor, type AcceptorOptions } from '../../lib/handshake/acceptor';
+import { type ClientContext, type ConnectBounds, connectTls, dialTcp } from '../../lib/handshake/connect';
+import type { Established } from '../../lib/handshake/handshake';
+
+type Teardown = { teardown(handler: () => unknown): void };
+
+export interface Listening {
+  acceptor: Acceptor;
+  port: number;
+  /** The next connection that got through, or the error of the next that did not. */
+  next(): Promise<Established>;
+  errors: Error[];
+}
+
+/** A server of ours on a free port, closed after the test. */
+export async function listen(
+  t: Teardown,
+  context: ServerContext,
+  options: Partial<AcceptorOptions> = {},
+): Promise<Listening> {
+  const arrived: Promise<Established>[] = [];
+  const waiting: ((outcome: Promise<Established>) => void)[] = [];
+  const errors: Error[] = [];
+  const deliver = (outcome: Promise<Established>) => {
+    outcome.catch(() => {});
+    const waiter = waiting.shift();
+    if (waiter) waiter(outcome);
+    else arrived.push(outcome);
+  };
+  const acceptor = new Acceptor({
+    context,
+    onEstablished: (established) => deliver(Promise.resolve(established)),
+    onRefused: (error) => {
+      errors.push(error);
+      deliver(Promise.reject(error));
+    },
+    ...options,
+  });
+  const { port } = await acceptor.listen({ port: 0, host: '127.0.0.1' });
+  t.teardown(() => acceptor.close());
+  const next = () => arrived.shift() ?? new Promise<Established>((resolve) => waiting.push(resolve));
+  return { acceptor, port, next, errors };
+}
+
+export async function dial(
+  port: number,
+  context: ClientContext,
+  bounds: Partial<ConnectBounds> = {},
+): Promise<Established> {
+  const fd = await dialTcp('127.0.0.1', port);
+  return connectTls(fd, context, { host: 'localhost', address: `localhost:${port}`, ...bounds });
+}
+
+/** A server that does to each connection what a test says, closed with its connections after the test. */
+export async function rawServer(t: Teardown, onConnection: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    onConnection(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as { port: number }).port;
+}

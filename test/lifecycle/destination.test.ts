@@ -1,0 +1,114 @@
+// A destination that cannot take what comes: a full disk, no permission; and a source that cannot be read. Both ends
+// name the file, the call's error and its number.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+
+import { createReceiver, generateSecret, sendTree } from '../../lib/index';
+import type { SendTreeOptions, TransferResult } from '../../types/index';
+import { temporaryNames } from '../helpers/names-below';
+import { temporaryFolder } from '../helpers/temporary-folder';
+
+const folder = temporaryFolder(t);
+const secret = generateSecret();
+const host = '127.0.0.1';
+const PACKAGE = join(__dirname, '..', '..', 'dist', 'index.js');
+const NOBODY = 65_534;
+
+function mount(t: { teardown(handler: () => void): void }, path: string): void {
+  mkdirSync(path);
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', path], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`a tmpfs is needed: ${stderr}`);
+  t.teardown(() => spawnSync('umount', ['-l', path]));
+}
+
+async function both(source: string, root: string, options: SendTreeOptions) {
+  const receiver = createReceiver({ root, secret });
+  const received = new Promise<unknown>((resolve) =>
+    receiver.once('transfer', (incoming) => incoming.then(resolve, resolve)),
+  );
+  const { port } = await receiver.listen({ port: 0, host });
+  const sent: unknown = await sendTree(source, `${host}:${port}/in`, { secret, ...options }).catch(
+    (error) => error,
+  );
+  const outcome = { sent, received: await received };
+  await receiver.close({ abort: true });
+  return outcome;
+}
+
+for (const [way, blockThreshold] of [
+  ['whole', 1 << 30],
+  ['in blocks', 100_000],
+] as const) {
+  t.test(`a full disk, files ${way}`, async (t) => {
+    const disk = join(folder, `disk ${way}`);
+    mount(t, disk);
+    const source = join(folder, `source ${way}`);
+    mkdirSync(source);
+    writeFileSync(join(source, 'large'), Buffer.alloc(9 << 20));
+    for (let index = 0; index < 20; index += 1) writeFileSync(join(source, `small ${index}`), 'content');
+
+    const stopped = await both(source, disk, { blockThreshold });
+    const full = { code: 'ENOSPC', errno: 28, path: 'large' };
+    t.match(stopped, { sent: full, received: full });
+    t.same(temporaryNames(disk), []);
+
+    const went = await both(source, disk, { blockThreshold, onError: 'continue' });
+    for (const end of [went.sent, went.received]) {
+      // While the large one fills the disk, others may find no space either.
+      const { files, skipped } = end as TransferResult;
+      t.equal(files + skipped.length, 21);
+      t.ok(skipped.some(({ path }) => path === 'large'));
+      for (const { path, code } of skipped) t.equal(code, 'ENOSPC', path);
+    }
+    t.same(temporaryNames(disk), []);
+  });
+}
+
+/** Runs as a user who is not root; prints the result or the error as JSON. */
+function asNobody(script: string) {
+  const code = `process.setgid(${NOBODY}); process.setuid(${NOBODY});
+    const show = (value) => console.log(JSON.stringify({ ...value, message: value.message }));
+    const { createReceiver, sendTree, receiveTree } = require(${JSON.stringify(PACKAGE)});
+    ${script}.then(show, show).finally(() => process.exit());`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', code], { encoding: 'utf8' });
+  if (stdout === '') throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+/** Both ends in the child. */
+const copying = (source: string, root: string, options = '') => `(async () => {
+  const receiver = createReceiver({ root: ${JSON.stringify(root)}, secret: '${secret}' });
+  const { port } = await receiver.listen({ port: 0, host: '${host}' });
+  return sendTree(${JSON.stringify(source)}, '${host}:' + port + '/in', { secret: '${secret}', ${options} });
+})()`;
+
+t.test(
+  'what may not be read is skipped and named; where nothing may be written, that is the error',
+  async (t) => {
+    chmodSync(folder, 0o755);
+    const source = join(folder, 'guarded');
+    mkdirSync(join(source, 'closed'), { recursive: true });
+    for (const name of ['open', 'private', 'closed/inside']) writeFileSync(join(source, name), 'content');
+    chmodSync(join(source, 'private'), 0o600);
+    chmodSync(join(source, 'closed'), 0o700);
+    const root = join(folder, 'of nobody');
+    mkdirSync(root);
+    chownSync(root, NOBODY, NOBODY);
+    const result = asNobody(copying(source, root, "onError: 'continue'"));
+    t.equal(result.files, 1);
+    t.same(result.skipped.map(({ path, code }: { path: string; code: string }) => `${path} ${code}`).sort(), [
+      'closed EACCES',
+      'private EACCES',
+    ]);
+    t.equal(statSync(join(root, 'in', 'open')).uid, NOBODY);
+
+    const closed = join(folder, 'of root');
+    mkdirSync(closed);
+    t.match(asNobody(copying(source, closed)), { code: 'EACCES', errno: 13 });
+    t.same(temporaryNames(folder), []);
+  },
+);

@@ -1,0 +1,130 @@
+// Many relays: at once, one after another, and beside one that is stuck.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import t from 'tap';
+
+import { native } from '../../lib/native';
+import { type RelayMode, relay } from '../../lib/relay';
+import {
+  dial,
+  echo,
+  hash,
+  openDescriptors,
+  pair,
+  proxy,
+  randomBytes,
+  readAll,
+  serve,
+  until,
+} from './support';
+
+const threads = () => readdirSync('/proc/self/task').length;
+
+for (const [mode, count] of [
+  ['auto', 5000],
+  ['sockmap', 1000],
+] as [RelayMode, number][]) {
+  t.test(`${mode}: ${count} at once, without a thread for any of them`, async (t) => {
+    const peers = fork(join(__dirname, 'echo-peers.mjs'), { execArgv: [] });
+    t.teardown(() => peers.disconnect());
+    const ask = async (command: string, options = {}) => {
+      peers.send({ command, ...options });
+      const [{ result }] = await once(peers, 'message');
+      return result;
+    };
+    const [{ port: target }] = await once(peers, 'message');
+    const { server, port } = await proxy(t, { target: `127.0.0.1:${target}`, mode });
+    let endedWell = 0;
+    server.on('connectionEnd', () => endedWell++);
+    t.equal(await ask('open', { count: 10, port }), 10);
+    const before = threads();
+    t.equal(await ask('open', { count: count - 10, port }), count - 10);
+    t.equal(server.connections, count);
+    t.equal(threads(), before);
+    if (mode === 'sockmap') t.equal(native().sockmapSupport().entries, 4 * count);
+    t.equal(await ask('repeat'), count);
+    t.equal(await ask('end'), count);
+    await until(() => server.connections === 0, 'all have ended');
+    t.equal(endedWell, count);
+    t.equal(native().sockmapSupport().entries, 0);
+  });
+}
+
+t.test('opened and aborted again and again, they leave no descriptor, map entry or memory', async (t) => {
+  const { port: target } = await echo(t);
+  const accepted = new Map<number | undefined, Socket>();
+  const { port } = await serve(t, (socket) => accepted.set(socket.remotePort, socket));
+  const cycle = async (mode: RelayMode, count: number) => {
+    for (let done = 0; done < count; done += 20) {
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          const client = connect({ port, host: '127.0.0.1' });
+          client.on('error', () => {});
+          const upstream = connect({ port: target, host: '127.0.0.1' });
+          await Promise.all([once(client, 'connect'), once(upstream, 'connect')]);
+          const { localPort } = client;
+          await until(() => accepted.has(localPort), 'accepted');
+          const handle = relay(accepted.get(localPort) as Socket, upstream, { mode });
+          accepted.delete(localPort);
+          const ended = handle.catch(() => {});
+          if (index % 3 === 0) client.write('x');
+          if (index % 3 === 1) await pause(1);
+          if (index % 2 === 0) handle.abort();
+          else client.resetAndDestroy();
+          await ended;
+          client.destroy();
+        }),
+      );
+    }
+  };
+  const settled = async () => {
+    await pause(50);
+    global.gc?.();
+    return { descriptors: openDescriptors(), memory: process.memoryUsage().rss };
+  };
+  for (const mode of ['auto', 'splice', 'sockmap'] as RelayMode[]) {
+    await cycle(mode, 200);
+    const before = await settled();
+    await cycle(mode, 600);
+    const after = await settled();
+    t.ok(after.descriptors <= before.descriptors + 4, `${mode}: ${before.descriptors}, ${after.descriptors}`);
+    t.ok(after.memory < before.memory + (40 << 20), `${mode}: ${before.memory}, ${after.memory} bytes`);
+    t.equal(native().sockmapSupport().entries, 0);
+  }
+});
+
+t.test('one stalled reader among 100 holds up nobody but its own writer', async (t) => {
+  const stalled = { a: await pair(t), b: await pair(t) };
+  const stuck = relay(stalled.a.near, stalled.b.near);
+  stuck.catch(() => {});
+  stalled.b.far.pause();
+  const junk = Buffer.alloc(1 << 20);
+  for (let sent = 0; sent < 256; sent++) if (!stalled.a.far.write(junk)) break;
+  await until(() => stuck.bytesAtoB > 0, 'it moves');
+  let last = -1;
+  while (last !== stuck.bytesAtoB) {
+    last = stuck.bytesAtoB;
+    await pause(50);
+  }
+  const { port: target } = await echo(t);
+  const { port } = await proxy(t, { target: `127.0.0.1:${target}` });
+  const data = randomBytes(500_000);
+  const answers = await Promise.all(
+    Array.from({ length: 99 }, async () => {
+      const client = await dial(t, port);
+      client.end(data);
+      return hash(await readAll(client));
+    }),
+  );
+  t.same(new Set(answers), new Set([hash(data)]));
+  t.equal(stuck.bytesAtoB, last, 'backpressure: it has not gone on');
+  const rest = readAll(stalled.b.far);
+  stalled.a.far.end();
+  stalled.b.far.end();
+  t.ok((await rest).length >= last);
+  await stuck;
+});

@@ -1,0 +1,276 @@
+// relay(): two sockets are taken out of Node, and what passes between them is whole.
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { TLSSocket } from 'node:tls';
+import { Worker } from 'node:worker_threads';
+import t, { type Test } from 'tap';
+
+import { native } from '../../lib/native';
+import { type RelayMode, relay } from '../../lib/relay';
+import { closing, hash, openDescriptors, pair, randomBytes, readAll, readBytes, run, until } from './support';
+
+const MODES: RelayMode[] = ['auto', 'copy', 'splice', 'sockmap'];
+
+async function relayed(t: Test, options: Parameters<typeof relay>[2] = {}) {
+  const a = await pair(t);
+  const b = await pair(t);
+  const handle = relay(a.near, b.near, options);
+  return { handle, a: a.far, b: b.far, nearA: a.near, nearB: b.near };
+}
+
+for (const mode of MODES) {
+  t.test(`${mode}: bytes pass both ways at once, and each end ends its own direction`, async (t) => {
+    const { handle, a, b } = await relayed(t, { mode });
+    const there = randomBytes(6_000_000);
+    const back = randomBytes(2_000_000);
+    a.end(there);
+    b.end(back);
+    const [atB, atA] = await Promise.all([readAll(b), readAll(a)]);
+    t.equal(hash(atB), hash(there));
+    t.equal(hash(atA), hash(back));
+    const result = await handle;
+    t.match(result, { bytesAtoB: there.length, bytesBtoA: back.length });
+    t.equal(result.aToB.copied + result.aToB.spliced + result.aToB.mapped, there.length);
+    t.ok(result.reason.length > 0);
+    t.ok(result.durationMs > 0);
+  });
+
+  t.test(`${mode}: what Node had read, and what was written but not sent, goes first`, async (t) => {
+    const a = await pair(t);
+    const b = await pair(t);
+    const early = randomBytes(40_000);
+    a.far.write(early);
+    a.near.resume();
+    a.near.once('data', (chunk) => {
+      a.near.pause();
+      a.near.unshift(chunk);
+    });
+    await until(() => a.near.readableLength > 0, 'Node read the first bytes');
+    const greeting = randomBytes(20_000_000);
+    a.near.write(greeting);
+    t.ok(a.near.writableLength > 0, 'more than the kernel takes');
+    const handle = relay(a.near, b.near, { mode });
+    const late = randomBytes(300_000);
+    a.far.end(late);
+    b.far.end('bye');
+    const [atB, atA] = await Promise.all([readAll(b.far), readAll(a.far)]);
+    t.equal(hash(atB), hash(Buffer.concat([early, late])));
+    t.equal(hash(atA), hash(Buffer.concat([greeting, Buffer.from('bye')])));
+    t.match(await handle, { bytesAtoB: 340_000, bytesBtoA: 3 });
+  });
+}
+
+t.test('a request and its answer pass while the relay runs, and the counters show it', async (t) => {
+  const { handle, a, b, nearA, nearB } = await relayed(t);
+  await until(() => nearA.destroyed && nearB.destroyed, 'Node gave its sockets up');
+  a.write('question');
+  t.equal((await readBytes(b, 8)).toString(), 'question');
+  b.write('answer');
+  t.equal((await readBytes(a, 6)).toString(), 'answer');
+  t.equal(handle.bytesAtoB, 8);
+  t.equal(handle.bytesBtoA, 6);
+  t.equal(handle.mode, 'copy');
+  t.match(handle.reason, /small/);
+  handle.abort();
+  await t.rejects(handle, { name: 'AbortError', code: 'ABORT_ERR' });
+});
+
+t.test('auto turns to splice for bulk, and says why', async (t) => {
+  const { handle, a, b } = await relayed(t);
+  a.end(Buffer.alloc(64 << 20));
+  b.end();
+  a.resume();
+  t.equal((await readAll(b)).length, 64 << 20);
+  const { aToB, mode, reason } = await handle;
+  t.equal(mode, 'splice');
+  t.ok(aToB.spliced > aToB.copied);
+  t.match(aToB, { mode: 'splice', modeChanges: 1 });
+  t.match(reason, /large/);
+});
+
+t.test('descriptors are taken as well, and closed', async (t) => {
+  const a = await pair(t);
+  const b = await pair(t);
+  const [first, second] = [a.near, b.near].map((socket) => {
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+    return native().duplicateDescriptor(fd);
+  }) as [number, number];
+  a.near.destroy();
+  b.near.destroy();
+  const before = openDescriptors();
+  const handle = relay(first, second);
+  a.far.end('there');
+  b.far.end('back');
+  t.equal((await readAll(b.far)).toString(), 'there');
+  t.equal((await readAll(a.far)).toString(), 'back');
+  await handle;
+  t.ok(openDescriptors() < before);
+});
+
+t.test('a reset on one side is a reset on the other, and an error with the side', async (t) => {
+  const { handle, a, b } = await relayed(t);
+  a.write('x');
+  await readBytes(b, 1);
+  const other = closing(b);
+  a.resetAndDestroy();
+  await t.rejects(handle, { name: 'KtlsError', code: 'ECONNRESET', syscall: 'read' });
+  t.equal(handle.failedSide, 'a');
+  t.equal(handle.bytesAtoB, 1);
+  t.equal(await other, 'ECONNRESET');
+});
+
+t.test('abort by a signal resets both sides, before the start too', async (t) => {
+  for (const early of [true, false]) {
+    const controller = new AbortController();
+    if (early) controller.abort(new Error('enough'));
+    const { handle, a, b } = await relayed(t, { signal: controller.signal });
+    if (!early) {
+      a.write('x');
+      await readBytes(b, 1);
+      controller.abort(new Error('enough'));
+    }
+    await t.rejects(handle, { name: 'AbortError', cause: { message: 'enough' } });
+    t.same(await Promise.all([closing(a), closing(b)]), ['ECONNRESET', 'ECONNRESET']);
+  }
+});
+
+t.test('await using ends the relay with its scope', async (t) => {
+  const { handle, a } = await relayed(t);
+  await handle[Symbol.asyncDispose]();
+  await t.rejects(handle, { name: 'AbortError' });
+  t.equal(await closing(a), 'ECONNRESET');
+});
+
+t.test('limits of time end the relay with a code', async (t) => {
+  const idle = await relayed(t, { idleTimeout: 30 });
+  await t.rejects(idle.handle, { code: 'ERR_KTLS_IDLE_TIMEOUT' });
+  const total = await relayed(t, { timeout: 30 });
+  await t.rejects(total.handle, { code: 'ERR_KTLS_TIMEOUT' });
+  t.equal(await closing(total.b), 'ECONNRESET');
+});
+
+t.test('sockmap tears down above its backlog limit', async (t) => {
+  const { handle, a } = await relayed(t, { mode: 'sockmap', backlogLimit: 8 << 20 });
+  const flood = () => {
+    while (!a.destroyed && a.write(Buffer.alloc(1 << 20)));
+  };
+  a.on('drain', flood);
+  flood();
+  await t.rejects(handle, { code: 'ERR_KTLS_RELAY_BACKLOG' });
+  t.equal(native().sockmapSupport().entries, 0);
+});
+
+t.test('sockmap without its privileges is an error with a code, or falls back with the reason', async (t) => {
+  const script = `
+    const { relay } = require('./dist/relay.js');
+    const net = require('node:net');
+    const server = net.createServer((socket) => socket.on('error', () => {}).end('hello')).listen(0, () => {
+      const { port } = server.address();
+      const front = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (near) => {
+        const far = net.connect(port);
+        relay(near, far, { mode: 'sockmap', fallback: process.argv[1] === 'fallback' }).then(
+          (result) => result,
+          (error) => ({ code: error.code, errno: error.errno }),
+        ).then((outcome) => process.stdout.write(JSON.stringify(outcome), () => process.exit()));
+      }).listen(0, () => net.connect(front.address().port).resume().on('error', () => {}));
+    });`;
+  // Without what tap tells Node: to write into the repository, which this user may not.
+  const unprivileged = ['--reuid=65534', '--regid=65534', '--clear-groups', 'env', '-u', 'NODE_OPTIONS'];
+  const drop = [...unprivileged, process.execPath, '-e', script];
+  const strict = await run('setpriv', drop);
+  t.match(strict, { status: 0, stderr: '' });
+  t.match(JSON.parse(strict.stdout.toString()), { code: 'ERR_KTLS_SOCKMAP_UNAVAILABLE', errno: 1 });
+  const lenient = await run('setpriv', [...drop, 'fallback']);
+  const result = JSON.parse(lenient.stdout.toString());
+  t.match(result, { mode: 'copy', bytesBtoA: 5 });
+  t.match(result.reason, /CAP_BPF/);
+});
+
+t.test('what cannot be relayed is refused before anything is taken', async (t) => {
+  const a = await pair(t);
+  const b = await pair(t);
+  const refused = (name: string, ...args: unknown[]) =>
+    t.throws(() => relay(...(args as Parameters<typeof relay>)), { code: 'ERR_KTLS_INVALID_OPTION' }, name);
+  refused('no socket', {}, b.near);
+  refused('a negative descriptor', a.near, -1);
+  refused('a TLSSocket', a.near, new TLSSocket(b.near));
+  refused('a mode that is none', a.near, b.near, { mode: 'fast' });
+  refused('a time that is none', a.near, b.near, { idleTimeout: -1 });
+  refused('a signal that is none', a.near, b.near, { signal: 'stop' });
+  a.near.setEncoding('utf8');
+  refused('a socket with an encoding', a.near, b.near);
+  b.near.end();
+  refused('a socket that was ended', b.near, b.near);
+  b.near.destroy();
+  refused('a destroyed socket', b.near, b.near);
+});
+
+t.test('a descriptor that is no connected socket fails the relay, and both are closed', async (t) => {
+  const { near, far } = await pair(t);
+  const before = openDescriptors();
+  await t.rejects(relay(near, 0), { code: 'ENOTSOCK' });
+  t.equal(await closing(far), 'end');
+  t.equal(openDescriptors(), before - 3, 'both ends of the pair, and the descriptor given');
+});
+
+t.test('a worker that is terminated ends its relays; the process goes on', async (t) => {
+  const { near, far } = await pair(t);
+  const other = await pair(t);
+  const fds = [near, other.near].map((socket) => {
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+    return native().duplicateDescriptor(fd);
+  });
+  near.destroy();
+  other.near.destroy();
+  const worker = new Worker(
+    `const { relay } = require('./dist/relay.js');
+     const { parentPort, workerData } = require('node:worker_threads');
+     relay(...workerData).catch(() => {});
+     setImmediate(() => parentPort.postMessage('running'));`,
+    { eval: true, workerData: fds },
+  );
+  await once(worker, 'message');
+  far.write('x');
+  await readBytes(other.far, 1);
+  await worker.terminate();
+  t.equal(await closing(far), 'ECONNRESET');
+});
+
+t.test('a running relay keeps the process alive, an ended one does not; exit does not hang', async (t) => {
+  const script = `
+    const { relay } = require('./dist/relay.js');
+    const net = require('node:net');
+    const ends = [];
+    const server = net.createServer((socket) => socket.pause().on('error', () => {})).listen(0, () => {
+      const { port } = server.address();
+      for (const _ of [1, 2]) net.connect(port, function () {
+        if (ends.push(this) < 2) return;
+        const handle = relay(...ends);
+        handle.catch((error) => console.log(error.code));
+        if (process.argv[1] === 'exit') setTimeout(() => process.exit(7), 50);
+        else setTimeout(() => { console.log('still there'); handle.abort(); }, 50).unref();
+      });
+    });
+    let accepted = 0;
+    server.on('connection', (socket) => {
+      socket.unref();
+      if (++accepted === 2) server.close();
+    });`;
+  const ended = await run(process.execPath, ['-e', script]);
+  t.match(ended, { status: 0 });
+  t.equal(ended.stdout.toString(), 'still there\nABORT_ERR\n');
+  t.match(await run(process.execPath, ['-e', script, 'exit']), { status: 7 });
+});
+
+t.test('time passes for everybody else: the event loop is free while bytes move', async (t) => {
+  const { handle, a, b } = await relayed(t);
+  await pause(10);
+  const utilization = performance.eventLoopUtilization();
+  const { bytesAtoB } = handle.progress();
+  t.equal(bytesAtoB, 0);
+  await pause(50);
+  t.ok(performance.eventLoopUtilization(utilization).utilization < 0.5);
+  a.destroy();
+  b.destroy();
+  await handle.catch(() => {});
+});

@@ -1,0 +1,200 @@
+// What the tests of the relay share.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash, randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { createProxy, type ProxyOptions, type ProxyServer } from '../../lib/relay';
+import { CertificateMaker } from '../helpers/certificates';
+
+/** An authority, and a server's certificate, in a folder of their own. */
+export async function certificates(t: { testdir(): string }) {
+  const folder = t.testdir();
+  const maker = new CertificateMaker(folder);
+  return {
+    folder,
+    maker,
+    authority: maker.authority,
+    server: maker.issue('server', 'DNS:localhost,IP:127.0.0.1'),
+  };
+}
+
+export type Teardown = { teardown(handler: () => unknown): void };
+
+export function hash(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+export function randomBytes(length: number): Buffer {
+  return randomFillSync(Buffer.allocUnsafe(length));
+}
+
+/** Sockets live until the test's end at most. */
+export async function serve(
+  t: Teardown,
+  onConnection: (socket: Socket) => void,
+): Promise<{ server: Server; port: number }> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    onConnection(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+export const echo = (t: Teardown) => serve(t, (socket) => socket.pipe(socket));
+
+/** Connected, not reading yet. */
+export async function dial(t: Teardown, port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {});
+  socket.pause();
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Two ends of one connection: `near` for the relay, `far` for the test. */
+export async function pair(t: Teardown): Promise<{ near: Socket; far: Socket }> {
+  const accepted: Socket[] = [];
+  const { server, port } = await serve(t, (socket) => accepted.push(socket));
+  const near = await dial(t, port);
+  while (accepted.length === 0) await pause(1);
+  server.close();
+  return { near, far: accepted[0] as Socket };
+}
+
+/** Everything up to the end of the stream, which can still be written to. */
+export function readAll(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.once('end', () => resolve(Buffer.concat(chunks)));
+    socket.once('close', () => reject(socket.errored ?? new Error('closed before its end')));
+    socket.resume();
+  });
+}
+
+/** Exactly so much, the rest stays. */
+export async function readBytes(socket: Socket, length: number): Promise<Buffer> {
+  let all = Buffer.alloc(0);
+  while (all.length < length) {
+    const chunk: Buffer | null = socket.read();
+    if (chunk !== null) {
+      all = Buffer.concat([all, chunk]);
+      continue;
+    }
+    if (socket.readableEnded || socket.destroyed) throw new Error('the stream ended early');
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        socket.off('readable', wake).off('close', wake);
+        resolve();
+      };
+      socket.on('readable', wake).on('close', wake);
+    });
+  }
+  if (all.length > length) socket.unshift(all.subarray(length));
+  return all.subarray(0, length);
+}
+
+/** The code of the error, or 'end', with which a socket closes. */
+export async function closing(socket: Socket): Promise<string> {
+  socket.resume();
+  socket.once('end', () => socket.destroy());
+  if (!socket.closed) await once(socket, 'close').catch(() => {});
+  const error: NodeJS.ErrnoException | null = socket.errored;
+  return error?.code ?? 'end';
+}
+
+export async function proxy(
+  t: Teardown,
+  options: ProxyOptions,
+): Promise<{ server: ProxyServer; port: number }> {
+  const server = createProxy({ listen: '127.0.0.1:0', ...options });
+  t.teardown(() => server.close({ abort: true }));
+  const { port } = await server.listen();
+  return { server, port };
+}
+
+/** A server program, stopped after the test; waits until its port takes connections. */
+export async function program(
+  t: Teardown,
+  command: string,
+  args: string[],
+  port: number,
+): Promise<ChildProcess> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+  t.teardown(async () => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+  for (let tries = 0; tries < 400; tries++) {
+    if (child.exitCode !== null) break;
+    const socket = connect({ port, host: '127.0.0.1' });
+    const reached = await new Promise((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    socket.destroy();
+    if (reached) return child;
+    await pause(25);
+  }
+  throw new Error(`${command} does not listen: ${output}`);
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export interface Ran {
+  status: number;
+  stdout: Buffer;
+  stderr: string;
+}
+
+export function run(command: string, args: string[], input?: string | Buffer): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      command,
+      args,
+      { encoding: 'buffer', maxBuffer: 1 << 28, timeout: 60_000 },
+      (error, stdout, stderr) =>
+        resolve({
+          status: error === null ? 0 : typeof error.code === 'number' ? error.code : -1,
+          stdout,
+          stderr: stderr.toString(),
+        }),
+    );
+    if (input !== undefined) child.stdin?.end(input);
+  });
+}
+
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** Resolves as soon as `condition` holds; throws after ten seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !condition(); waited += 5) {
+    if (waited > 10_000) throw new Error(`never came true: ${what}`);
+    await pause(5);
+  }
+}

@@ -1,0 +1,203 @@
+// Programs that others wrote, at the other end: curl, nginx, gnutls, openssl.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import t from 'tap';
+
+import { connect, type KtlsSocket } from '../../lib/index';
+import { collect, credentials, failure, listen, take } from './support';
+
+const trust = credentials(t);
+const { ca, folder } = trust;
+const { cert, key, certFile, keyFile } = trust.server;
+const caFile = trust.maker.authority.certFile;
+
+const SIZE = 64 * 1024 * 1024;
+const file = join(folder, 'payload');
+const content = Buffer.concat(Array(64).fill(randomBytes(SIZE / 64)));
+writeFileSync(file, content);
+
+function start(t: Tap, command: string, args: string[]): ChildProcess & { output(): string } {
+  const child = spawn(command, args);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      output += text;
+    });
+  }
+  t.teardown(() => child.kill('SIGKILL'));
+  return Object.assign(child, { output: () => output });
+}
+type Tap = { teardown(handler: () => unknown): void };
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Until something listens there. */
+async function reach(port: number): Promise<KtlsSocket> {
+  for (;;) {
+    const socket = await connect({ host: 'localhost', port, ca }).catch((error) => {
+      if (error.code !== 'ECONNREFUSED') throw error;
+    });
+    if (socket) return socket;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function head(socket: KtlsSocket): Promise<string> {
+  let text = '';
+  while (!text.endsWith('\r\n\r\n')) text += String(await take(socket, 1));
+  return text;
+}
+
+t.test('curl fetches a file that sendFile() sends, and uploads one', async (t) => {
+  const uploaded = join(folder, 'uploaded');
+  const { port } = await listen(t, { cert, key }, async (socket) => {
+    const request = await head(socket);
+    if (request.startsWith('GET')) {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\nConnection: close\r\n\r\n`);
+      await socket.sendFile(file);
+      socket.end();
+      return;
+    }
+    let left = Number(/content-length: (\d+)/i.exec(request)?.[1]);
+    const sink = createWriteStream(uploaded);
+    socket.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (!sink.write(chunk)) {
+        socket.pause();
+        sink.once('drain', () => socket.resume());
+      }
+      if (left === 0) sink.end(() => socket.end('HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n'));
+    });
+  });
+  const url = `https://localhost:${port}/`;
+  const fetched = join(folder, 'fetched');
+  const download = start(t, 'curl', ['-sS', '--cacert', caFile, '-o', fetched, url]);
+  t.same(await once(download, 'close'), [0, null], download.output());
+  t.ok(readFileSync(fetched).equals(content));
+  const upload = start(t, 'curl', ['-sS', '--cacert', caFile, '-T', file, '-H', 'Expect:', url]);
+  t.same(await once(upload, 'close'), [0, null], upload.output());
+  t.ok(readFileSync(uploaded).equals(content));
+});
+
+t.test('nginx serves a file', async (t) => {
+  const port = await freePort();
+  const prefix = join(folder, 'nginx');
+  mkdirSync(prefix);
+  writeFileSync(
+    join(prefix, 'nginx.conf'),
+    `daemon off; master_process off; pid nginx.pid; error_log stderr;
+     events {}
+     http {
+       access_log off;
+       client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;
+       server {
+         listen 127.0.0.1:${port} ssl;
+         ssl_protocols TLSv1.3; ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
+         root ${folder};
+       }
+     }`,
+  );
+  const nginx = start(t, 'nginx', ['-p', prefix, '-c', join(prefix, 'nginx.conf')]);
+  const failed = once(nginx, 'close').then(() => {
+    throw new Error(nginx.output());
+  });
+  failed.catch(() => {});
+  const socket = (await Promise.race([reach(port), failed])) as KtlsSocket;
+  socket.write('GET /payload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  t.match(await head(socket), /^HTTP\/1.1 200/);
+  t.ok((await collect(socket)).equals(content));
+  const first = await reach(port);
+  const [session] = await once(first, 'session');
+  first.destroy();
+  const second = await connect({ host: 'localhost', port, ca, session });
+  t.equal(second.isSessionReused(), true);
+  second.destroy();
+});
+
+t.test('gnutls-cli sends a file and gets it back', async (t) => {
+  const { port } = await listen(t, { cert, key }, (socket) => {
+    pipeline(socket, socket).catch(() => {});
+  });
+  const client = start(t, 'gnutls-cli', [
+    '--logfile=/dev/null',
+    '--x509cafile',
+    caFile,
+    '-p',
+    String(port),
+    'localhost',
+  ]);
+  const hash = createHash('sha256');
+  let received = 0;
+  client.stdout?.removeAllListeners('data');
+  const sent = content.subarray(0, 1024 * 1024);
+  const done = new Promise<void>((resolve) => {
+    client.stdout?.on('data', (chunk: Buffer) => {
+      hash.update(chunk);
+      received += chunk.length;
+      if (received >= sent.length) resolve();
+    });
+  });
+  client.stdin?.write(sent);
+  await done;
+  t.equal(received, sent.length);
+  t.equal(hash.digest('hex'), createHash('sha256').update(sent).digest('hex'));
+});
+
+t.test('gnutls-serv echoes, for each cipher', async (t) => {
+  for (const cipher of ['AES-128-GCM', 'AES-256-GCM', 'CHACHA20-POLY1305']) {
+    const port = await freePort();
+    const priority = `NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+${cipher}`;
+    const options = ['--echo', '-q', '-p', String(port), '--priority', priority];
+    start(t, 'gnutls-serv', [...options, '--x509certfile', certFile, '--x509keyfile', keyFile]);
+    const socket = await reach(port);
+    t.match(socket.record.cipher.replaceAll('_', '-'), cipher);
+    socket.write('a line\n');
+    t.equal(String(await take(socket, 7)), 'a line\n');
+    socket.destroy();
+  }
+});
+
+t.test('openssl s_client and s_server, for each cipher', async (t) => {
+  for (const cipher of ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']) {
+    const { port, next } = await listen(t, { cert, key });
+    const suite = ['-ciphersuites', cipher, '-tls1_3', '-quiet'];
+    const client = start(t, 'openssl', [
+      's_client',
+      '-connect',
+      `127.0.0.1:${port}`,
+      '-CAfile',
+      caFile,
+      ...suite,
+    ]);
+    client.stdin?.write('from openssl');
+    const end = await next();
+    t.equal(end.record.cipher, cipher);
+    t.equal(String(await take(end, 12)), 'from openssl');
+    end.end('from here');
+    while (!client.output().includes('from here')) await once(client.stdout as never, 'data');
+
+    const free = await freePort();
+    const files = ['-cert', certFile, '-key', keyFile];
+    const server = start(t, 'openssl', ['s_server', '-accept', `127.0.0.1:${free}`, ...files, ...suite]);
+    const socket = await reach(free);
+    t.equal(socket.record.cipher, cipher);
+    socket.write('from here');
+    while (!server.output().includes('from here')) await once(server.stdout as never, 'data');
+    server.stdin?.write('from openssl');
+    t.equal(String(await take(socket, 12)), 'from openssl');
+    socket.end();
+    t.equal(await failure(socket).then((error) => error?.code ?? 'none'), 'none');
+  }
+});

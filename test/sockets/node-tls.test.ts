@@ -1,0 +1,320 @@
+// Certificates, ALPN, SNI, sessions and secrets, with node:tls at the other end.
+import { once } from 'node:events';
+import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import t from 'tap';
+
+import { connect, createServer, generateSecret, type KtlsSocket, probe } from '../../lib/index';
+import { collect, credentials, failure, listen, nodeServer, pair, take } from './support';
+
+const trust = credentials(t);
+const { ca, maker } = trust;
+const { cert, key } = trust.server;
+
+t.test('it tells what the handshake told, as node:tls does at the other end', async (t) => {
+  const ends: TLSSocket[] = [];
+  const port = await nodeServer(
+    t,
+    { cert, key, ca, requestCert: true, ALPNProtocols: ['h2', 'x'] },
+    (socket) => ends.push(socket),
+  );
+  const { cert: clientCert, key: clientKey } = trust.client;
+  const socket = await connect({
+    host: '127.0.0.1',
+    servername: 'localhost',
+    port,
+    ca,
+    cert: clientCert,
+    key: clientKey,
+    ALPNProtocols: ['x', 'y'],
+  });
+  t.teardown(() => socket.destroy());
+  socket.write('.');
+  while (ends.length === 0) await new Promise(setImmediate);
+  const [end] = ends as [TLSSocket];
+  t.equal(socket.alpnProtocol, 'x');
+  t.equal(end.alpnProtocol, 'x');
+  t.equal(end.authorized, true);
+  t.equal(socket.authorized, true);
+  t.equal(socket.authorizationError ?? null, null);
+  t.equal((end as { servername?: string }).servername, 'localhost');
+  t.equal(socket.getPeerCertificate().subject.CN, 'server');
+  t.equal(socket.getPeerX509Certificate()?.subject, 'CN=server');
+  t.equal(end.getPeerCertificate().subject.CN, 'client');
+  t.equal((socket.getCertificate() as { subject: { CN: string } }).subject.CN, 'client');
+  t.same(socket.getCipher().name, end.getCipher().name);
+  const exported = (of: TLSSocket | KtlsSocket) => of.exportKeyingMaterial(32, 'label', Buffer.from('x'));
+  t.ok(exported(socket).equals(exported(end)));
+  t.ok(socket.getFinished()?.equals(end.getPeerFinished() as Buffer));
+  t.equal(socket.isSessionReused(), false);
+});
+
+t.test('a server asks for certificates and tells who came', async (t) => {
+  const { port, next, server } = await listen(t, {
+    cert,
+    key,
+    ca,
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  void server;
+  const { cert: clientCert, key: clientKey } = trust.client;
+  for (const [options, authorized, name] of [
+    [{ cert: clientCert, key: clientKey }, true, 'client'],
+    [{}, false, undefined],
+  ] as const) {
+    const socket = connectTls({ host: 'localhost', servername: 'localhost', port, ca, ...options });
+    t.teardown(() => socket.destroy());
+    const end = await next();
+    t.equal(end.authorized, authorized);
+    t.equal(end.authorizationError === undefined, authorized);
+    t.equal(end.getPeerCertificate().subject?.CN, name);
+    t.equal(end.servername, 'localhost');
+  }
+});
+
+t.test('a client without the certificate that is asked for is refused, and learns why', async (t) => {
+  const { port, server } = await listen(t, { cert, key, ca, requestCert: true });
+  const refused = once(server, 'tlsClientError');
+  const client = await connect({ host: 'localhost', port, ca });
+  t.match(await failure(client), { code: 'ERR_KTLS_CERTIFICATE', message: /demands a certificate/ });
+  const [error, address] = await refused;
+  t.equal(error.code, 'ERR_KTLS_CERTIFICATE');
+  t.match(address, /^127\.0\.0\.1:\d+$/);
+  const port2 = await nodeServer(t, { cert, key, ca, requestCert: true }, () => {});
+  const second = await connect({ host: 'localhost', port: port2, ca });
+  t.match((await failure(second))?.code, /^ERR_KTLS_(CERTIFICATE|TRUNCATED)$/);
+});
+
+t.test('a server that is not trusted is refused, unless rejectUnauthorized is false', async (t) => {
+  const port = await nodeServer(t, { cert, key }, (socket) => socket.end());
+  await t.rejects(connect({ host: 'localhost', port }), { code: 'ERR_KTLS_CERTIFICATE' });
+  await t.rejects(connect({ host: 'localhost', servername: 'elsewhere', port, ca }), {
+    code: 'ERR_KTLS_CERTIFICATE',
+    message: /elsewhere/,
+  });
+  const socket = await connect({ host: 'localhost', port, rejectUnauthorized: false });
+  t.equal(socket.authorized, false);
+  t.ok(socket.authorizationError);
+  socket.destroy();
+  let asked = '';
+  const judged = await connect({
+    host: 'localhost',
+    port,
+    ca,
+    checkServerIdentity: (name) => {
+      asked = name;
+      return undefined;
+    },
+  });
+  t.equal(asked, 'localhost');
+  judged.destroy();
+});
+
+t.test('SNICallback and ALPNCallback choose', async (t) => {
+  const other = maker.issue('other', 'DNS:other');
+  const { port } = await listen(
+    t,
+    {
+      cert,
+      key,
+      SNICallback: (name, done) =>
+        done(null, name === 'other' ? createSecureContext({ cert: other.cert, key: other.key }) : undefined),
+      ALPNCallback: ({ protocols }) => protocols.at(-1),
+    },
+    (socket) => socket.end(),
+  );
+  for (const [servername, subject] of [
+    ['other', 'CN=other'],
+    ['localhost', 'CN=server'],
+  ] as const) {
+    const socket = connectTls({ host: '127.0.0.1', servername, port, ca, ALPNProtocols: ['a', 'b'] });
+    await once(socket, 'secureConnect');
+    t.equal(socket.getPeerX509Certificate()?.subject, subject);
+    t.equal(socket.alpnProtocol, 'b');
+    socket.destroy();
+  }
+});
+
+t.test('no protocol in common is refused on both sides', async (t) => {
+  const { port, server } = await listen(t, { cert, key, ALPNProtocols: ['a'] });
+  const refused = once(server, 'tlsClientError');
+  await t.rejects(connect({ host: 'localhost', port, ca, ALPNProtocols: ['b'] }), {
+    code: 'ERR_KTLS_HANDSHAKE',
+    message: /no_application_protocol/,
+  });
+  t.equal((await refused)[0].code, 'ERR_KTLS_HANDSHAKE');
+});
+
+t.test('a ticket that comes after the hand-over resumes, at each kind of server', async (t) => {
+  const ours = await listen(t, { cert, key }, (socket) => socket.resume());
+  const nodes = await nodeServer(t, { cert, key }, (socket) => socket.resume());
+  for (const port of [ours.port, nodes]) {
+    const first = await connect({ host: 'localhost', port, ca });
+    const [session] = await once(first, 'session');
+    t.ok(first.getSession());
+    first.destroy();
+    const second = await connect({ host: 'localhost', port, ca, session });
+    t.equal(second.isSessionReused(), true);
+    t.equal(second.authorized, true);
+    second.end('works');
+    t.equal(await failure(second), undefined);
+  }
+});
+
+t.test('servers that share ticketKeys resume for one another, also for node:tls', async (t) => {
+  const first = await listen(t, { cert, key }, (socket) => socket.end('x'));
+  const ticketKeys = first.server.getTicketKeys();
+  const second = await listen(t, { cert, key, ticketKeys }, (socket) => socket.end('x'));
+  const third = await listen(t, { cert, key }, (socket) => socket.end('x'));
+  const reused = async (port: number, session?: Buffer) => {
+    const socket = connectTls({ host: 'localhost', port, ca, ...(session ? { session } : {}) });
+    const ticket = once(socket, 'session');
+    socket.resume();
+    await once(socket, 'secureConnect');
+    const [received] = session ? [] : await ticket;
+    const result = { reused: socket.isSessionReused(), session: received };
+    socket.destroy();
+    return result;
+  };
+  const { session } = await reused(first.port);
+  t.equal((await reused(second.port, session)).reused, true);
+  t.equal((await reused(third.port, session)).reused, false);
+  third.server.setTicketKeys(ticketKeys);
+  await new Promise(setImmediate);
+  t.equal((await reused(third.port, session)).reused, true);
+});
+
+t.test('setSecureContext() changes the certificate of connections to come', async (t) => {
+  const other = maker.issue('later', 'DNS:localhost');
+  const { port, server } = await listen(t, { cert, key }, (socket) => socket.end());
+  const subject = async () => {
+    const socket = await connect({ host: 'localhost', port, ca });
+    const name = socket.getPeerCertificate().subject.CN;
+    socket.destroy();
+    return name;
+  };
+  t.equal(await subject(), 'server');
+  server.setSecureContext({ cert: other.cert, key: other.key });
+  await new Promise(setImmediate);
+  t.equal(await subject(), 'later');
+});
+
+t.test('a secret stands in for certificates', async (t) => {
+  const secret = generateSecret();
+  const { port } = await listen(t, { secret, ALPNProtocols: ['x'] }, (socket) => {
+    t.equal(socket.authorized, true);
+    socket.end('inside');
+  });
+  const socket = await connect({ host: 'localhost', port, secret, ALPNProtocols: ['x'] });
+  t.equal(socket.authorized, true);
+  t.equal(socket.alpnProtocol, 'x');
+  t.equal(String(await collect(socket)), 'inside');
+  await t.rejects(connect({ host: 'localhost', port, secret: generateSecret() }), {
+    code: 'ERR_KTLS_WRONG_SECRET',
+  });
+});
+
+t.test('TLS 1.2 is refused cleanly at either end', async (t) => {
+  const port = await nodeServer(t, { cert, key, maxVersion: 'TLSv1.2' }, () => {});
+  await t.rejects(connect({ host: 'localhost', port, ca }), { code: 'ERR_KTLS_NOT_TLS' });
+  // A context of the user's own may allow what the record layers do not know.
+  const secureContext = createSecureContext({ ca, maxVersion: 'TLSv1.2' });
+  await t.rejects(connect({ host: 'localhost', port, secureContext }), { code: 'ERR_KTLS_HANDSHAKE' });
+  const { server, port: ours } = await listen(t, { cert, key });
+  const refused = once(server, 'tlsClientError');
+  const socket = connectTls({ host: 'localhost', port: ours, ca, maxVersion: 'TLSv1.2' });
+  const [error] = await once(socket, 'error');
+  t.match(error.code, /PROTOCOL_VERSION/);
+  t.equal((await refused)[0].code, 'ERR_KTLS_NOT_TLS');
+  t.throws(() => createServer({ cert, key, maxVersion: 'TLSv1.2' }), { code: 'ERR_KTLS_INVALID_OPTION' });
+});
+
+t.test('options that make no sense are told at once', async (t) => {
+  for (const options of [
+    null,
+    { path: '/x' },
+    { kernel: 'yes' },
+    { maxRecordsPerKey: 1 },
+    { secureProtocol: 'x' },
+  ]) {
+    t.throws(() => createServer(options as never), { code: 'ERR_KTLS_INVALID_OPTION' });
+    await t.rejects(connect(options as never), { code: 'ERR_KTLS_INVALID_OPTION' });
+  }
+  for (const options of [{}, { cert }, { cert: 'x', key }, { cert, key, ticketKeys: Buffer.alloc(3) }]) {
+    t.throws(() => createServer(options as never), { code: 'ERR_KTLS_INVALID_OPTION' });
+  }
+  await t.rejects(connect({ port: 0 }), { code: 'ERR_KTLS_INVALID_OPTION' });
+});
+
+t.test("kernel: 'require' fails at either end where the kernel has no TLS", async (t) => {
+  const { port, server } = await listen(t, { cert, key, kernel: 'off' });
+  void server;
+  t.equal(probe().ulp, false, 'this test is for machines without the module');
+  await t.rejects(connect({ host: 'localhost', port, ca, kernel: 'require' }), {
+    code: 'ERR_KTLS_KERNEL_REQUIRED',
+  });
+  const strict = await listen(t, { cert, key, kernel: 'require' });
+  const refused = once(strict.server, 'tlsClientError');
+  const socket = await connect({ host: 'localhost', port: strict.port, ca });
+  t.equal((await refused)[0].code, 'ERR_KTLS_KERNEL_REQUIRED');
+  t.ok(await failure(socket));
+});
+
+t.test('a signal ends connecting; nothing listening is ECONNREFUSED', async (t) => {
+  const { port, server } = await listen(t, { cert, key });
+  await t.rejects(connect({ host: 'localhost', port, ca, signal: AbortSignal.abort() }), {
+    code: 'ABORT_ERR',
+  });
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
+  await t.rejects(connect({ host: 'localhost', port, ca }), { code: 'ECONNREFUSED' });
+});
+
+t.test('a server is as a net.Server is', async (t) => {
+  const server = createServer({ cert, key });
+  t.equal(server.listening, false);
+  t.equal(server.address(), null);
+  server.close((error) => t.match(error, { code: 'ERR_SERVER_NOT_RUNNING' }));
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1' }, resolve));
+  t.equal(server.listening, true);
+  t.throws(() => server.listen(0), { code: 'ERR_SERVER_ALREADY_LISTEN' });
+  const { port } = server.address() as { port: number };
+  const busy = createServer({ cert, key });
+  busy.listen(port, '127.0.0.1');
+  const [error] = await once(busy, 'error');
+  t.equal(error.code, 'EADDRINUSE');
+  const connected = once(server, 'secureConnection');
+  const client = await connect({ host: 'localhost', port, ca });
+  const [end] = (await connected) as [KtlsSocket];
+  let closed = false;
+  const close = new Promise<void>((resolve) =>
+    server.close(() => {
+      closed = true;
+      resolve();
+    }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.equal(closed, false, 'an open connection holds it');
+  end.write('still served');
+  t.equal(String(await take(client, 12)), 'still served');
+  client.end();
+  end.resume();
+  client.resume();
+  await close;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await server[Symbol.asyncDispose]();
+  t.equal(server.listening, false);
+});
+
+t.test('maxConnections and maxUnauthenticated close what is too much', async (t) => {
+  const { port, server } = await listen(t, { cert, key }, (socket) => socket.resume());
+  server.maxConnections = 1;
+  const first = await connect({ host: 'localhost', port, ca });
+  const second = await connect({ host: 'localhost', port, ca });
+  t.match((await failure(second))?.code, /ERR_KTLS_TRUNCATED|ECONNRESET/);
+  first.destroy();
+  const { client, server: end } = await pair(t, trust, {}, { maxUnauthenticated: 1 });
+  client.write('x');
+  t.equal(String(await take(end, 1)), 'x');
+});
