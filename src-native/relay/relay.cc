@@ -132,7 +132,8 @@ void Relay::connect_by_sockmap(Side source) {
 bool Relay::advance_half(Side source, Clock::time_point now, Pools& pools) {
   Half& moving = half(source);
   if (moving.mapped) {
-    if (!noticed_ && now < moving.mapped->check_at()) return false;
+    // What the kernel moved since the last look must be known before the idle limit is held to be reached.
+    if (!noticed_ && !is_idle(now) && now < moving.mapped->check_at()) return false;
     auto finished = moving.mapped->check(now, options_.backlog_limit);
     if (!finished.ok()) {
       fail(std::move(finished).status(), other(source));
@@ -159,10 +160,14 @@ void Relay::check_time(Clock::time_point now) {
   }
   if (options_.timeout.count() > 0 && now >= started_ + options_.timeout) {
     fail(Status::fail(Code::timeout, "the relay lasted longer than its timeout"), std::nullopt);
-  } else if (options_.idle_timeout.count() > 0 && now >= last_moved_ + options_.idle_timeout) {
+  } else if (is_idle(now)) {
     fail(Status::fail(Code::idle_timeout, "neither side of the relay moved a byte for its idleTimeout"),
          std::nullopt);
   }
+}
+
+bool Relay::is_idle(Clock::time_point now) const {
+  return options_.idle_timeout.count() > 0 && now >= last_moved_ + options_.idle_timeout;
 }
 
 Relay::Clock::time_point Relay::wake_at() const {

@@ -74,6 +74,7 @@ class Relay {
   bool advance_half(Side source, Clock::time_point now, Pools& pools);
   Status pending_error(Side side);
   void check_time(Clock::time_point now);
+  bool is_idle(Clock::time_point now) const;
 
   const End& end(Side side) const { return side == Side::a ? *a_ : *b_; }
   End& end(Side side) { return side == Side::a ? *a_ : *b_; }

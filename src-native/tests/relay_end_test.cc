@@ -99,7 +99,7 @@ TEST(idle_limit_counts_from_the_last_byte) {
   for (Mode mode : kEveryMode) {
     auto relays = engine();
     Options options = in_mode(mode);
-    options.idle_timeout = kShort * 4;
+    options.idle_timeout = kShort * 8;
     Running running(*relays, options);
     for (int i = 0; i < 12; i++) {
       CHECK_EQ(send(running.b.get(), "x", 1, 0), ssize_t{1});
