@@ -116,7 +116,18 @@ export interface ConnectOptions extends Omit<ConnectionOptions, keyof SocketOpti
   handshakeTimeout?: number | undefined;
 }
 
-export interface ServerOptions extends Omit<TlsOptions, keyof SocketOptions>, SocketOptions {
+/**
+ * The keys of session tickets: 48 bytes as node:tls has them, or several times as many. The first makes tickets,
+ * all of them open them; a client that resumes by another than the first gets a new ticket. A path or URL: of a
+ * file that holds nothing else. A function, the path and the URL are asked every `ticketKeysInterval`.
+ */
+export type TicketKeySource = Buffer | string | URL | (() => Buffer | Promise<Buffer>);
+
+export interface ServerOptions extends Omit<TlsOptions, keyof SocketOptions | 'ticketKeys'>, SocketOptions {
+  /** Give all servers of a name the same, and each resumes the sessions of the others. Default: random. */
+  ticketKeys?: TicketKeySource | undefined;
+  /** Milliseconds. Default 60,000. */
+  ticketKeysInterval?: number | undefined;
   /** A secret of {@link generateSecret}, or a passphrase, in place of certificates. */
   secret?: string | Buffer | undefined;
   /** Milliseconds without traffic before a connection's `timeout` event. Default 0: none. */
@@ -215,6 +226,8 @@ export interface KtlsServerEvents {
   secureConnection: [socket: KtlsSocket];
   /** A connection failed before that; it is closed. `address` is the peer's `host:port`. */
   tlsClientError: [error: KtlsError, address: string];
+  /** Ticket keys could be had neither from their file nor from their function: they stay as they were. */
+  ticketKeysError: [error: Error];
   error: [error: Error];
   /** close() was called, and every connection has ended. */
   close: [];
@@ -236,9 +249,9 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> implements AsyncD
   close(callback?: (error?: Error) => void): this;
   ref(): this;
   unref(): this;
-  /** 48 bytes: give them to other servers, for one's sessions to be resumed by all. */
+  /** Give them to other servers, for one's sessions to be resumed by all. */
   getTicketKeys(): Buffer;
-  /** For connections to come. */
+  /** For connections to come; a file or function is asked no more. See {@link TicketKeySource}. */
   setTicketKeys(keys: Buffer): void;
   /** Other certificates for connections to come; what is not given stays. */
   setSecureContext(options: SecureContextOptions): void;

@@ -60,6 +60,8 @@ export interface Established {
   peerIdentity?: string;
   /** host:port of the peer, where it is known. */
   address?: string;
+  /** How long the handshake took, in milliseconds. */
+  durationMs: number;
   /**
    * Hands a NewSessionTicket message (RFC 8446, 4.6.1), which the record layer received after the
    * hand-over, back to `tls`: its `session` event then fires. Clients only; in order of arrival.
@@ -96,6 +98,7 @@ export function handshake(fd: number, party: HandshakeParty, bounds: HandshakeBo
 
 class Handshake {
   private state: State = 'flight';
+  private readonly startedAt = performance.now();
   private readonly channel: NativeHandshakeChannel;
   private readonly stream: Duplex;
   private readonly timeoutMs: number;
@@ -337,6 +340,7 @@ class Handshake {
         // The peer's Finished was the last record read: nothing under its application key was.
         rx: { secret: rx, sequence: 0n },
         tls: this.tls,
+        durationMs: performance.now() - this.startedAt,
         ...(peerIdentity === undefined ? {} : { peerIdentity }),
         ...(address === undefined ? {} : { address }),
         feedTicket: this.ticketFeeder(cipher, rx),

@@ -19,6 +19,7 @@ import {
 import { escapeText, KtlsError } from '../errors';
 import type { ServerContext } from '../handshake/accept';
 import type { ClientContext } from '../handshake/connect';
+import type { TicketKeyRing } from './ticket-keys';
 
 /** What one process resumes is resumed by another of the same ticketKeys. */
 const SESSION_ID_CONTEXT = 'ktls-transfer sockets';
@@ -67,7 +68,10 @@ export async function socketClientContext(
 }
 
 /** @throws ERR_KTLS_INVALID_OPTION */
-export async function socketServerContext(options: TlsOptions & { secret?: Secret }): Promise<ServerContext> {
+export async function socketServerContext(
+  options: Omit<TlsOptions, 'ticketKeys'> & { secret?: Secret },
+  ticketKeys: TicketKeyRing,
+): Promise<ServerContext> {
   const { secret, ALPNProtocols, ALPNCallback, SNICallback } = options;
   const alpn = {
     ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
@@ -80,8 +84,14 @@ export async function socketServerContext(options: TlsOptions & { secret?: Secre
   const { requestCert = false, rejectUnauthorized = true } = options;
   return {
     authentication: 'certificate',
-    secureContext: socketSecureContext({ sessionIdContext: SESSION_ID_CONTEXT, ...options }),
-    options: { ...alpn, requestCert, ...(SNICallback === undefined ? {} : { SNICallback }) },
+    secureContext: ticketKeys.attach(
+      socketSecureContext({ sessionIdContext: SESSION_ID_CONTEXT, ...options }),
+    ),
+    options: {
+      ...alpn,
+      requestCert,
+      ...(SNICallback === undefined ? {} : { SNICallback: ticketKeys.attachChosen(SNICallback) }),
+    },
     verify: (tls) => {
       if (!requestCert || !rejectUnauthorized) return undefined;
       if (tls.getPeerX509Certificate() === undefined && !tls.isSessionReused()) return certificateMissing();

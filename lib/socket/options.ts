@@ -9,11 +9,15 @@ export function invalid(option: string, message: string): KtlsError {
 }
 
 /** @throws ERR_KTLS_INVALID_OPTION */
-export function idleTimeout(milliseconds: unknown): number {
-  if (typeof milliseconds !== 'number' || !(milliseconds >= 0) || milliseconds > TIMEOUT_LIMIT_MS) {
-    throw invalid('timeout', `must be a number of milliseconds from 0 to ${TIMEOUT_LIMIT_MS}`);
+export function idleTimeout(value: unknown): number {
+  return milliseconds('timeout', value);
+}
+
+function milliseconds(option: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0) || value > TIMEOUT_LIMIT_MS) {
+    throw invalid(option, `must be a number of milliseconds from 0 to ${TIMEOUT_LIMIT_MS}`);
   }
-  return milliseconds;
+  return value;
 }
 
 /** Those of node:tls that lead to something else than TLS 1.3, and so cannot be followed. */
@@ -43,7 +47,7 @@ export function checkCommon(options: unknown): asserts options is Record<string,
   ) {
     throw invalid('maxRecordsPerKey', 'must be an integer from 16 to 16777216');
   }
-  for (const name of ['timeout', 'handshakeTimeout', 'connectTimeout']) {
-    if (given[name] !== undefined) idleTimeout(given[name]);
+  for (const name of ['timeout', 'handshakeTimeout', 'connectTimeout', 'ticketKeysInterval']) {
+    if (given[name] !== undefined) milliseconds(name, given[name]);
   }
 }

@@ -1,5 +1,4 @@
 // The end that listens.
-import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { AddressInfo, ListenOptions } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
@@ -12,48 +11,49 @@ import type { Established } from '../handshake/handshake';
 import { clientAuthorization, socketSecureContext, socketServerContext } from './context';
 import { KtlsSocket } from './ktls-socket';
 import { checkCommon, invalid } from './options';
+import { TicketKeyFeed } from './ticket-key-source';
 
 type ConnectionListener = (socket: PublicSocket) => void;
-
-const TICKET_KEYS_LENGTH = 48;
 
 export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   /** A further connection is closed at once. */
   maxConnections: number | undefined;
 
-  readonly #options: ServerOptions;
+  readonly #options: Omit<ServerOptions, 'ticketKeys'>;
   readonly #ready: Promise<void>;
   #context: ServerContext | undefined;
   #acceptor: Acceptor | undefined;
   #started = false;
   #referenced = true;
-  #ticketKeys: Buffer;
+  readonly #ticketKeys: TicketKeyFeed;
   /** They stay in memory, as a net.Server's do, until they are closed. */
   readonly #sockets = new Set<KtlsSocket>();
 
   constructor(options: ServerOptions, listener?: ConnectionListener) {
     super();
     checkCommon(options);
-    const { ticketKeys = randomBytes(TICKET_KEYS_LENGTH), maxUnauthenticated } = options as ServerOptions;
-    if (!Buffer.isBuffer(ticketKeys) || ticketKeys.length !== TICKET_KEYS_LENGTH) {
-      throw invalid('ticketKeys', `must be a Buffer of ${TICKET_KEYS_LENGTH} bytes`);
-    }
+    const { ticketKeys, ...others } = options as ServerOptions;
+    const { maxUnauthenticated, ticketKeysInterval } = others;
     if (
       maxUnauthenticated !== undefined &&
       (!Number.isInteger(maxUnauthenticated) || maxUnauthenticated < 1)
     ) {
       throw invalid('maxUnauthenticated', 'must be an integer, 1 or more');
     }
-    this.#ticketKeys = ticketKeys;
-    this.#options = { ...(options as ServerOptions), ticketKeys };
+    this.#ticketKeys = new TicketKeyFeed({
+      source: ticketKeys,
+      interval: ticketKeysInterval,
+      onError: (error) => this.emit('ticketKeysError', error),
+    });
+    this.#options = others;
     if (options.secret === undefined) {
       // Wrong options are thrown here, as node:tls does.
-      const { cert, key, pfx, SNICallback } = options as ServerOptions;
+      const { cert, key, pfx, SNICallback } = others;
       if (!cert && !pfx && !SNICallback) throw invalid('cert', 'is missing: give cert and key, or secret');
       if (cert && !key) throw invalid('key', 'is missing: it goes with cert');
       socketSecureContext(this.#options);
     }
-    this.#ready = socketServerContext(this.#options).then((context) => {
+    this.#ready = socketServerContext(this.#options, this.#ticketKeys.ring).then((context) => {
       this.#context = context;
     });
     this.#ready.catch(() => {});
@@ -85,6 +85,7 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
     this.#started = true;
     const { maxUnauthenticated, handshakeTimeout } = this.#options;
     this.#ready
+      .then(() => this.#ticketKeys.start())
       .then(() => {
         const acceptor = new Acceptor({
           context: this.#context as ServerContext,
@@ -159,6 +160,7 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
     }
     if (callback) this.once('close', callback);
     this.#closing = true;
+    this.#ticketKeys.stop();
     this.#acceptor.close().then(() => {
       this.#acceptor = undefined;
       this.#whenDrained();
@@ -193,23 +195,21 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   }
 
   getTicketKeys(): Buffer {
-    return Buffer.from(this.#ticketKeys);
+    return this.#ticketKeys.ring.bytes;
   }
 
   /** For connections to come. */
   setTicketKeys(keys: Buffer): void {
-    if (!Buffer.isBuffer(keys) || keys.length !== TICKET_KEYS_LENGTH) {
-      throw invalid('ticketKeys', `must be a Buffer of ${TICKET_KEYS_LENGTH} bytes`);
-    }
-    this.#ticketKeys = Buffer.from(keys);
-    this.setSecureContext({});
+    this.#ticketKeys.replace(keys);
   }
 
   /** Other certificates for connections to come; what is not given stays. */
   setSecureContext(options: SecureContextOptions): void {
     if (this.#options.secret !== undefined) throw invalid('secret', 'has no certificates to change');
-    Object.assign(this.#options, options, { ticketKeys: this.#ticketKeys });
-    const change = socketServerContext(this.#options).then(({ secureContext }) => {
+    const { ticketKeys, ...others } = options;
+    if (ticketKeys !== undefined) this.setTicketKeys(ticketKeys);
+    Object.assign(this.#options, others);
+    const change = socketServerContext(this.#options, this.#ticketKeys.ring).then(({ secureContext }) => {
       Object.assign(this.#context as ServerContext, { secureContext });
     });
     change.catch((error) => this.emit('error', error));
