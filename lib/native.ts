@@ -301,7 +301,7 @@ export interface NativeSocket {
    */
   sendFile(fd: number, offset: number, count: number): Promise<number>;
   /** Makes the running writeOnThread() or sendFile() reject with ABORT_ERR within milliseconds. */
-  stopThread(): void;
+  cancelJob(): void;
   /** Idempotent. `reset`: the peer is told so by a reset. A running thread is stopped, and rejects. */
   close(reset: boolean): void;
   setReferenced(referenced: boolean): void;

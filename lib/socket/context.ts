@@ -19,10 +19,11 @@ import {
 import { escapeText, KtlsError } from '../errors';
 import type { ServerContext } from '../handshake/accept';
 import type { ClientContext } from '../handshake/connect';
+import type { Refusal } from '../handshake/failure';
 import type { TicketKeyRing } from './ticket-keys';
 
 /** What one process resumes is resumed by another of the same ticketKeys. */
-const SESSION_ID_CONTEXT = 'ktls-transfer sockets';
+export const SESSION_ID_CONTEXT = 'ktls-transfer sockets';
 
 /** TLS 1.3 alone: the record layers know no other. */
 export function socketSecureContext(options: SecureContextOptions): SecureContext {
@@ -92,14 +93,16 @@ export async function socketServerContext(
       requestCert,
       ...(SNICallback === undefined ? {} : { SNICallback: ticketKeys.attachChosen(SNICallback) }),
     },
-    verify: (tls) => {
-      if (!requestCert || !rejectUnauthorized) return undefined;
-      if (tls.getPeerX509Certificate() === undefined && !tls.isSessionReused()) return certificateMissing();
-      const error = verifyError(tls);
-      return refusalByChain(error === undefined, error);
-    },
+    verify: (tls) => (requestCert && rejectUnauthorized ? refusalOfClient(tls) : undefined),
     identity: () => undefined,
   };
+}
+
+/** What is wrong with a client that has to show a certificate. */
+export function refusalOfClient(tls: TLSSocket): Refusal | undefined {
+  if (tls.getPeerX509Certificate() === undefined && !tls.isSessionReused()) return certificateMissing();
+  const error = verifyError(tls);
+  return refusalByChain(error === undefined, error);
 }
 
 /** Whether the client's certificate is good, as tls.Server tells its sockets. */

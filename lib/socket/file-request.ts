@@ -72,7 +72,7 @@ export class FileRequest {
         typeof source === 'number' ? source : (handle ?? (source as FileHandle)).fd,
       );
       if (this.#settled || destroyed()) throw this.#aborted();
-      this.#stop = () => native.stopThread();
+      this.#stop = () => native.cancelJob();
       const sent = native.sendFile(range.fd, range.offset, range.count);
       sending = true;
       this.#succeed(await sent);

@@ -8,8 +8,9 @@ import type { KtlsError } from '../errors';
 import type { ServerContext } from '../handshake/accept';
 import { Acceptor } from '../handshake/acceptor';
 import type { Established } from '../handshake/handshake';
-import { clientAuthorization, socketSecureContext, socketServerContext } from './context';
-import { KtlsSocket } from './ktls-socket';
+import { socketSecureContext, socketServerContext } from './context';
+import { serverSocket } from './from-handshake';
+import type { KtlsSocket } from './ktls-socket';
 import { checkCommon, invalid } from './options';
 import { TicketKeyFeed } from './ticket-key-source';
 
@@ -111,21 +112,13 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   }
 
   #onEstablished(established: Established): void {
-    const { tls, feedTicket, address = '' } = established;
+    const { address = '' } = established;
     const { authentication } = this.#context as ServerContext;
-    const { requestCert, timeout } = this.#options;
-    const { authorized, authorizationError } =
-      authentication === 'secret'
-        ? { authorized: true, authorizationError: undefined }
-        : requestCert
-          ? clientAuthorization(tls)
-          : { authorized: false, authorizationError: undefined };
+    const { requestCert = false, timeout } = this.#options;
     let socket: KtlsSocket;
     try {
-      const session = { tls, authentication, authorized, authorizationError, feedTicket };
-      socket = new KtlsSocket(established, session, this.#options);
+      socket = serverSocket(established, authentication, requestCert, this.#options);
     } catch (error) {
-      tls.destroy();
       this.emit('tlsClientError', error as KtlsError, address);
       return;
     }

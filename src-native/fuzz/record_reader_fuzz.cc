@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(pair.ok());
   Result<std::unique_ptr<Connection>> connection =
       Connection::create(std::move(pair->first), state_of(1), state_of(2),
-                         {.kernel = KernelPolicy::off, .user_buffer = data[0] % 2 == 0 ? 1u : 65536u});
+                         {.kernel = KernelPolicy::off, .receive_buffer = data[0] % 2 == 0 ? 1u : 65536u});
   require(connection.ok());
   (*connection)->on_ticket = [](Bytes message) { require(message.size() >= 4); };
   Result<std::unique_ptr<RecordProtection>> forge =

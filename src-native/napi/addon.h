@@ -11,12 +11,15 @@
 namespace ktls::napi {
 
 class RelayService;
+class SendService;
 
 struct AddonData {
   // Makes an error of lib/errors.ts: handed over once by initialize().
   Napi::FunctionReference create_error;
   // Null until the first relay.
   std::shared_ptr<RelayService> relays;
+  // Null until a socket first sends from another thread.
+  std::shared_ptr<SendService> sends;
   // Where all sockets read into.
   ReadSlab slab;
 };

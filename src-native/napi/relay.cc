@@ -46,7 +46,7 @@ std::vector<uint8_t> initial_bytes(const Napi::Object& object) {
 Result<std::unique_ptr<relay::End>> to_end(const Napi::Object& object,
                                            std::optional<tls::RecordReport>& report) {
   if (!property(object, "tls").IsObject()) return relay::plain_end(Fd(number(object, "fd")));
-  auto connection = create_connection(object, {.user_buffer = kUserBuffer});
+  auto connection = create_connection(object, {.receive_buffer = kUserBuffer, .send_batch = kUserBuffer});
   if (!connection.ok()) return std::move(connection).status();
   report = (*connection)->report();
   return relay::tls_end(std::move(*connection));

@@ -10,15 +10,18 @@
 #include "napi/callback.h"
 #include "napi/create_connection.h"
 #include "napi/error.h"
+#include "napi/send_service.h"
 #include "napi/socket_options.h"
-#include "tls/send_range.h"
 
 namespace ktls::napi {
 
 namespace {
 
-// There may be thousands of sockets: one recv or send of our own record layer moves eight records.
-constexpr size_t kUserBuffer = 8 * (tls::kMaxCiphertext + tls::kHeaderLength);
+// There may be thousands of sockets: one recv of our own record layer takes eight records. One send, whose
+// memory idle sockets do without, has sixteen.
+constexpr size_t kRecord = tls::kMaxCiphertext + tls::kHeaderLength;
+constexpr size_t kReceiveBuffer = 8 * kRecord;
+constexpr size_t kSendBatch = 16 * kRecord;
 // Bytes that one event may encrypt on the loop's thread before others get their turn.
 constexpr size_t kWriteBudget = 1024 * 1024;
 constexpr size_t kReadsPerEvent = 8;
@@ -37,7 +40,7 @@ Napi::Function Socket::define(Napi::Env env) {
                          InstanceMethod<&Socket::shut_down>("shutDown"),
                          InstanceMethod<&Socket::write_on_thread>("writeOnThread"),
                          InstanceMethod<&Socket::send_file>("sendFile"),
-                         InstanceMethod<&Socket::stop_thread>("stopThread"),
+                         InstanceMethod<&Socket::cancel_job>("cancelJob"),
                          InstanceMethod<&Socket::close>("close"),
                          InstanceMethod<&Socket::set_referenced>("setReferenced"),
                          InstanceMethod<&Socket::set_no_delay>("setNoDelay"),
@@ -62,7 +65,8 @@ Socket::Socket(const Napi::CallbackInfo& info)
   for (uint32_t i = 0; i < 4; ++i) (void)callbacks.Set(i, info[i + 1]);
   (void)Value().Set("callbacks", callbacks);
   tls::ConnectionOptions wanted;
-  wanted.user_buffer = kUserBuffer;
+  wanted.receive_buffer = kReceiveBuffer;
+  wanted.send_batch = kSendBatch;
   Result<std::unique_ptr<tls::Connection>> connection = create_connection(info[0].As<Napi::Object>(), wanted);
   if (!connection.ok()) {
     throw_error(env, connection.status());
@@ -269,65 +273,67 @@ void Socket::finish_write(const Status& status) {
   }
 }
 
-// --- Threads -----------------------------------------------------------------------------------------
+// --- On other threads --------------------------------------------------------------------------------
 
-Napi::Value Socket::start_thread(Napi::Env env, const char* name, Work work) {
-  Result<std::shared_ptr<Cancel>> cancel = Cancel::create();
-  if (poll_ == nullptr || thread_ || writing_ || !cancel.ok()) {
-    throw_error(env, cancel.ok() ? closed() : cancel.status());
-    return env.Undefined();
-  }
-  thread_ = *cancel;
+Napi::Value Socket::start_job(Napi::Env env, tls::SendJob job) {
+  SendService* service = SendService::of(env);
+  if (service == nullptr) return env.Undefined();
   hold();
-  const uint64_t before = state_->threaded;
-  return Task::run(
-      env, name, thread_,
-      [state = state_, cancel = thread_, work = std::move(work)](const Task::Post&) {
-        return work(*state->connection, *cancel, state->threaded);
-      },
-      [state = state_, before](Napi::Env env) {
-        return Napi::Number::New(env, static_cast<double>(state->threaded - before));
-      },
-      [this] {
-        thread_.reset();
+  Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
+  job_ = service->start(
+      env, std::move(job),
+      [this, deferred, before = state_->threaded.load()](Napi::Env env, const Status& status) {
+        job_ = 0;
         chunks_.Reset();
         queue_.clear();
         next_ = taken_ = 0;
-        // Closed meanwhile: the descriptor was kept for the thread only.
+        // Closed meanwhile: the descriptor was kept for the job only.
         if (poll_ == nullptr) state_->connection.reset();
+        if (status.ok()) {
+          deferred.Resolve(Napi::Number::New(env, static_cast<double>(state_->threaded - before)));
+        } else {
+          deferred.Reject(to_error(env, status));
+        }
         let_go();
       });
+  return deferred.Promise();
 }
 
+bool Socket::may_start_job(Napi::Env env) {
+  if (poll_ != nullptr && job_ == 0 && !writing_) return true;
+  throw_error(env, closed());
+  return false;
+}
+
+std::shared_ptr<tls::Connection> Socket::shared_connection() { return {state_, state_->connection.get()}; }
+
+std::shared_ptr<std::atomic<uint64_t>> Socket::shared_count() { return {state_, &state_->threaded}; }
+
 Napi::Value Socket::write_on_thread(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!may_start_job(env)) return env.Undefined();
   take_queue(info[0].As<Napi::Array>());
-  return start_thread(
-      info.Env(), "ktls-write",
-      [chunks = queue_](tls::Connection& connection, const Cancel& cancel, std::atomic<uint64_t>& sent) {
-        for (Bytes chunk : chunks) KTLS_TRY(tls::send_bytes(connection, chunk, cancel, sent));
-        return tls::flush_blocking(connection, cancel);
-      });
+  return start_job(env, tls::SendJob(shared_connection(), queue_, shared_count()));
 }
 
 Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  // Of our own: JavaScript may close its descriptor while the thread works.
-  auto file = std::make_shared<Fd>(fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0));
-  if (!*file) {
+  if (!may_start_job(env)) return env.Undefined();
+  // Of our own: JavaScript may close its descriptor while the job runs.
+  Fd file(fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0));
+  if (!file) {
     throw_error(env, Status::system("fcntl", errno));
     return env.Undefined();
   }
-  const tls::FileRange range = {file->get(), info[1].As<Napi::Number>().Int64Value(),
-                                static_cast<size_t>(info[2].As<Napi::Number>().Int64Value())};
-  return start_thread(
-      env, "ktls-sendfile",
-      [file, range](tls::Connection& connection, const Cancel& cancel, std::atomic<uint64_t>& sent) {
-        return tls::send_range(connection, range, cancel, sent);
-      });
+  tls::FileRange range = {std::move(file), info[1].As<Napi::Number>().Int64Value(),
+                          static_cast<size_t>(info[2].As<Napi::Number>().Int64Value())};
+  return start_job(env, tls::SendJob(shared_connection(), std::move(range), shared_count()));
 }
 
-void Socket::stop_thread(const Napi::CallbackInfo&) {
-  if (thread_) thread_->set();
+void Socket::cancel_job(const Napi::CallbackInfo&) { cancel_job_now(); }
+
+void Socket::cancel_job_now() {
+  if (job_ != 0) Env().GetInstanceData<AddonData>()->sends->cancel(job_);
 }
 
 // --- The event loop ----------------------------------------------------------------------------------
@@ -384,8 +390,8 @@ void Socket::close_now() {
   if (std::exchange(watched_, 0) != 0) let_go();
   // Before the descriptor is closed: libuv takes it out of its epoll set here.
   std::exchange(poll_, nullptr)->close();
-  if (thread_) {
-    thread_->set();
+  if (job_ != 0) {
+    cancel_job_now();
   } else {
     chunks_.Reset();
     // read_available(), which may stand above this on the stack, does not touch it any more.

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "napi/poll.h"
-#include "napi/task.h"
 #include "tls/connection.h"
+#include "tls/send_job.h"
 
 namespace ktls::napi {
 
-// While it waits for the socket, or a thread works for it, its JavaScript object is kept from the
+// While it waits for the socket, or another thread sends for it, its JavaScript object is kept from the
 // garbage collector; otherwise not, and collecting it closes the connection.
 class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
  public:
@@ -25,10 +25,10 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   ~Socket() override;
 
  private:
-  // Shared with the thread that writes, which may outlive this object by a moment.
+  // Shared with the job that another thread runs, which may outlive this object by a moment.
   struct State {
     std::unique_ptr<tls::Connection> connection;
-    // Application data accepted from the threads.
+    // Application data accepted from other threads.
     std::atomic<uint64_t> threaded{0};
     // NewSessionTicket messages that a read() met.
     std::vector<std::string> tickets;
@@ -41,7 +41,7 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   Napi::Value shut_down(const Napi::CallbackInfo& info);
   Napi::Value write_on_thread(const Napi::CallbackInfo& info);
   Napi::Value send_file(const Napi::CallbackInfo& info);
-  void stop_thread(const Napi::CallbackInfo& info);
+  void cancel_job(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   void set_referenced(const Napi::CallbackInfo& info);
   void set_no_delay(const Napi::CallbackInfo& info);
@@ -69,8 +69,13 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   void rearm();
   void hold();
   void let_go();
-  using Work = std::function<Status(tls::Connection&, const Cancel&, std::atomic<uint64_t>&)>;
-  Napi::Value start_thread(Napi::Env env, const char* name, Work work);
+  // With an exception pending when it returns false.
+  bool may_start_job(Napi::Env env);
+  // A promise of the number of bytes.
+  Napi::Value start_job(Napi::Env env, tls::SendJob job);
+  void cancel_job_now();
+  std::shared_ptr<tls::Connection> shared_connection();
+  std::shared_ptr<std::atomic<uint64_t>> shared_count();
   // Idempotent.
   void close_now();
   void call(const Napi::FunctionReference& callback, const std::vector<napi_value>& arguments);
@@ -94,8 +99,8 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   bool writing_ = false;  // JavaScript waits for on_written_
   uint64_t bytes_written_ = 0;
 
-  // Of the thread that writes now; null when there is none.
-  std::shared_ptr<Cancel> thread_;
+  // What another thread sends now; 0 when there is nothing.
+  uint64_t job_ = 0;
 
   Napi::FunctionReference on_read_;
   Napi::FunctionReference on_end_;

@@ -31,9 +31,11 @@ struct ConnectionOptions {
   KernelPolicy kernel = KernelPolicy::automatic;
   // At least 2; at most kMaxRecordsPerKey.
   uint64_t max_records_per_key = kMaxRecordsPerKey;
-  // Bytes of ciphertext that our own record layer holds for each direction: what it seals before one
-  // send, and takes by one recv. Trees want the default; where there are many connections, less.
-  size_t user_buffer = 256 * 1024;
+  // Bytes of ciphertext that our own record layer takes by one recv, in memory that the connection keeps.
+  // Trees want the default; where there are many connections, less.
+  size_t receive_buffer = 256 * 1024;
+  // Bytes of ciphertext that it seals before one send, in memory that it has only while some of them wait.
+  size_t send_batch = 256 * 1024;
 };
 
 // One thread may read while another writes; two must not read at once, nor write at once.

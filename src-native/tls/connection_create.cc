@@ -84,7 +84,7 @@ Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState
   } else {
     Result<std::unique_ptr<RecordProtection>> protection = create_tls13_protection(tx, Aead::Direction::seal);
     if (!protection.ok()) return protection.status();
-    writer = std::make_unique<UserWriter>(fd.get(), std::move(*protection), options.user_buffer);
+    writer = std::make_unique<UserWriter>(fd.get(), std::move(*protection), options.send_batch);
   }
   std::unique_ptr<RecordReader> reader;
   if (choice.rx.empty()) {
@@ -92,7 +92,7 @@ Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState
   } else {
     Result<std::unique_ptr<RecordProtection>> protection = create_tls13_protection(rx, Aead::Direction::open);
     if (!protection.ok()) return protection.status();
-    reader = std::make_unique<UserReader>(fd.get(), std::move(*protection), options.user_buffer);
+    reader = std::make_unique<UserReader>(fd.get(), std::move(*protection), options.receive_buffer);
   }
   return std::unique_ptr<Connection>(new Connection(
       std::move(fd), std::move(report), options.max_records_per_key, std::move(writer), std::move(reader)));

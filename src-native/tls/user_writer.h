@@ -15,6 +15,7 @@ class UserWriter final : public RecordWriter {
  public:
   // `fd` stays the caller's. `batch`: bytes of ciphertext sealed before each send, at least one record.
   UserWriter(int fd, std::unique_ptr<RecordProtection> protection, size_t batch);
+  ~UserWriter() override;
 
   Placement placement() const override { return Placement::user; }
   Result<size_t> write(Bytes data) override;
@@ -35,7 +36,8 @@ class UserWriter final : public RecordWriter {
   const std::unique_ptr<RecordProtection> protection_;
   const size_t batch_records_;
   const size_t capacity_;
-  const std::unique_ptr<uint8_t[]> buffer_;
+  // Null while nothing waits: of many connections, few have something to send.
+  std::unique_ptr<uint8_t[]> buffer_;
   // What is sealed and not yet sent: [begin_, end_).
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -1,0 +1,4 @@
+// ktls-transfer/https: node:https over connections whose record layer is the kernel's, or ours.
+// types/https.d.ts declares and describes each of these.
+
+export { createServer, HttpsServer } from './https/server';

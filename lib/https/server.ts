@@ -1,0 +1,136 @@
+// node:https's server, whose connections are KtlsSockets. Everything of HTTP is Node's own: what is
+// replaced is the listener that makes a tls.TLSSocket out of each TCP connection.
+import type { RequestListener } from 'node:http';
+import { Server } from 'node:https';
+import type { Socket as TcpSocket } from 'node:net';
+import type { SecureContext, SecureContextOptions, TLSSocketOptions } from 'node:tls';
+
+import type { HttpsServerOptions } from '../../types/https';
+import { formatAddress } from '../address';
+import { CERTIFICATE_CIPHERS } from '../credentials';
+import { acceptTls, type ServerContext } from '../handshake/accept';
+import { takeDescriptor } from '../handshake/descriptor';
+import { refusalOfClient, SESSION_ID_CONTEXT } from '../socket/context';
+import { serverSocket } from '../socket/from-handshake';
+import type { KtlsSocket } from '../socket/ktls-socket';
+import { checkCommon } from '../socket/options';
+
+/** As tls.createServer() has it. */
+const HANDSHAKE_TIMEOUT_MS = 120_000;
+
+/** What Node's servers keep for themselves, and this one has to know. */
+interface Internals {
+  /** The secure context that setSecureContext() and setTicketKeys() change. */
+  _sharedCreds: SecureContext;
+  /** Those of addContext(), by what the server name must match. */
+  _contexts: [RegExp, SecureContext][];
+  requestCert: boolean;
+  rejectUnauthorized: boolean;
+  /** Connections for close(), getConnections() and maxConnections. */
+  _connections: number;
+  _emitCloseIfDrained(): void;
+}
+
+export class HttpsServer extends Server {
+  readonly #options: HttpsServerOptions;
+  /** They stay in memory until they are closed. */
+  readonly #sockets = new Set<KtlsSocket>();
+  /** Handshakes that are not done. */
+  readonly #handshakes = new Set<AbortController>();
+
+  /** @throws ERR_KTLS_INVALID_OPTION, and what https.createServer() throws */
+  constructor(options: HttpsServerOptions, listener?: RequestListener) {
+    checkCommon(options);
+    // Nothing may read from a connection before its descriptor is taken.
+    super({ ...options, pauseOnConnect: true }, listener);
+    this.#options = options;
+    this.removeAllListeners('connection');
+    this.on('connection', (tcp: TcpSocket) => this.#onConnection(tcp));
+  }
+
+  get #internals(): Internals {
+    return this as unknown as Internals;
+  }
+
+  /** Called by the constructor of tls.Server, too. */
+  override setSecureContext(options: SecureContextOptions): void {
+    super.setSecureContext({
+      ciphers: CERTIFICATE_CIPHERS.join(':'),
+      // What one process resumes is resumed by another of the same ticketKeys.
+      sessionIdContext: SESSION_ID_CONTEXT,
+      ...options,
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+    });
+  }
+
+  override closeAllConnections(): void {
+    super.closeAllConnections();
+    for (const handshake of this.#handshakes) handshake.abort();
+  }
+
+  async #onConnection(tcp: TcpSocket): Promise<void> {
+    const { remoteAddress = '', remotePort = 0 } = tcp;
+    // Node counts its net.Socket, which ends here: what counts is the connection.
+    Object.assign(tcp, { _server: null });
+    let socket: KtlsSocket;
+    const handshake = new AbortController();
+    this.#handshakes.add(handshake);
+    try {
+      const established = await acceptTls(takeDescriptor(tcp), this.#context(), {
+        signal: handshake.signal,
+        timeoutMs: this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS,
+        address: formatAddress(remoteAddress, remotePort),
+      });
+      socket = serverSocket(established, 'certificate', this.#internals.requestCert, this.#options);
+    } catch (error) {
+      this.#uncount();
+      this.emit('tlsClientError', error, tcp);
+      return;
+    } finally {
+      this.#handshakes.delete(handshake);
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#uncount();
+    });
+    this.emit('secureConnection', socket);
+  }
+
+  #uncount(): void {
+    this.#internals._connections--;
+    this.#internals._emitCloseIfDrained();
+  }
+
+  #context(): ServerContext {
+    const { requestCert, rejectUnauthorized, _sharedCreds } = this.#internals;
+    const { ALPNProtocols = ['http/1.1'], ALPNCallback, SNICallback } = this.#options;
+    const options: TLSSocketOptions = {
+      // For its OCSPRequest listeners.
+      server: this,
+      requestCert,
+      ...(ALPNCallback === undefined ? { ALPNProtocols } : { ALPNCallback }),
+      SNICallback: SNICallback ?? ((name, callback) => callback(null, this.#contextOf(name))),
+    };
+    return {
+      authentication: 'certificate',
+      secureContext: _sharedCreds,
+      options,
+      verify: (tls) => (requestCert && rejectUnauthorized ? refusalOfClient(tls) : undefined),
+      identity: () => undefined,
+    };
+  }
+
+  #contextOf(servername: string): SecureContext | undefined {
+    // As tls.Server has it: the context added last wins.
+    return this.#internals._contexts.findLast(([pattern]) => pattern.test(servername))?.[1];
+  }
+}
+
+export function createServer(
+  options: HttpsServerOptions | RequestListener = {},
+  listener?: RequestListener,
+): HttpsServer {
+  return typeof options === 'function' ? new HttpsServer({}, options) : new HttpsServer(options, listener);
+}

@@ -1,0 +1,33 @@
+// A server's end of a connection whose handshake is done, as a socket.
+import type { SocketOptions } from '../../types/index';
+import type { Authentication } from '../handshake/failure';
+import type { Established } from '../handshake/handshake';
+import { clientAuthorization } from './context';
+import { KtlsSocket } from './ktls-socket';
+
+/**
+ * The descriptor becomes the socket's, also when this throws.
+ *
+ * @param requestCert - Whether the client was asked for a certificate.
+ * @throws ERR_KTLS_KERNEL_REQUIRED, ERR_KTLS_UNSUPPORTED
+ */
+export function serverSocket(
+  established: Established,
+  authentication: Authentication,
+  requestCert: boolean,
+  options: SocketOptions,
+): KtlsSocket {
+  const { tls, feedTicket } = established;
+  const authorization =
+    authentication === 'secret'
+      ? { authorized: true, authorizationError: undefined }
+      : requestCert
+        ? clientAuthorization(tls)
+        : { authorized: false, authorizationError: undefined };
+  try {
+    return new KtlsSocket(established, { tls, authentication, ...authorization, feedTicket }, options);
+  } catch (error) {
+    tls.destroy();
+    throw error;
+  }
+}

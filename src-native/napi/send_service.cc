@@ -1,0 +1,84 @@
+#include "napi/send_service.h"
+
+#include <algorithm>
+
+#include "napi/addon.h"
+#include "napi/error.h"
+
+namespace ktls::napi {
+
+namespace {
+
+// One thread seals 2 GB/s: a few serve more than a network card takes.
+constexpr unsigned kMaxThreads = 4;
+
+}  // namespace
+
+struct SendService::Ended {
+  uint64_t id;
+  Status status;
+};
+
+SendService* SendService::of(Napi::Env env) {
+  auto* data = env.GetInstanceData<AddonData>();
+  if (data->sends) return data->sends.get();
+  std::shared_ptr<SendService> service(new SendService);
+  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads);
+  for (unsigned i = 0; i < threads; ++i) {
+    auto loop = tls::SendLoop::create();
+    if (!loop.ok()) {
+      throw_error(env, loop.status());
+      return nullptr;
+    }
+    service->loops_.push_back(std::move(*loop));
+  }
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "ktls-send"), 0, 1,
+                                      nullptr, nullptr, service.get(), on_loop,
+                                      &service->function_) != napi_ok) {
+    throw_error(env, Status::fail(Code::unsupported, "the environment is going: nothing can be sent"));
+    return nullptr;
+  }
+  napi_unref_threadsafe_function(env, service->function_);
+  // Hooks run in the reverse order: this one before the function's own, so that the threads are
+  // joined while the function can still be called.
+  napi_add_env_cleanup_hook(env, on_environment_exit, service.get());
+  data->sends = service;
+  return service.get();
+}
+
+uint64_t SendService::start(Napi::Env env, tls::SendJob job, OnEnd on_end) {
+  if (jobs_.empty()) napi_ref_threadsafe_function(env, function_);
+  const uint64_t id = next_id_++;
+  auto least = std::min_element(loops_.begin(), loops_.end(),
+                                [](const auto& a, const auto& b) { return a->load() < b->load(); });
+  jobs_.emplace(id, Job{least->get(), std::move(on_end)});
+  (*least)->add(id, std::move(job), [this, id](const Status& status) {
+    auto* ended = new Ended{id, status};
+    if (napi_call_threadsafe_function(function_, ended, napi_tsfn_blocking) != napi_ok) delete ended;
+  });
+  return id;
+}
+
+void SendService::cancel(uint64_t id) {
+  auto found = jobs_.find(id);
+  // Without loops the environment is going, and every job has been cancelled.
+  if (found != jobs_.end() && !loops_.empty()) found->second.loop->cancel(id);
+}
+
+void SendService::on_ended(Napi::Env env, const Ended& ended) {
+  auto node = jobs_.extract(ended.id);
+  if (jobs_.empty()) napi_unref_threadsafe_function(env, function_);
+  node.mapped().on_end(env, ended.status);
+}
+
+void SendService::on_loop(napi_env raw_env, napi_value, void* context, void* data) {
+  std::unique_ptr<Ended> ended(static_cast<Ended*>(data));
+  if (raw_env == nullptr) return;  // the environment is going: nobody is left to tell
+  Napi::Env env(raw_env);
+  Napi::HandleScope scope(env);
+  static_cast<SendService*>(context)->on_ended(env, *ended);
+}
+
+void SendService::on_environment_exit(void* service) { static_cast<SendService*>(service)->loops_.clear(); }
+
+}  // namespace ktls::napi

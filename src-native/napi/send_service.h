@@ -1,0 +1,49 @@
+// What the sockets of one environment send from other threads: a few loops, and the way back to the
+// event loop when a job has ended.
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "tls/send_loop.h"
+
+namespace ktls::napi {
+
+// Made at the first job. It keeps the event loop alive while a job runs, and ends them all when the
+// environment goes.
+class SendService {
+ public:
+  using OnEnd = std::function<void(Napi::Env, const Status& status)>;
+
+  // Null, with an exception pending, when threads cannot be made.
+  static SendService* of(Napi::Env env);
+
+  // `on_end` is called once, later, on the event loop's thread; never when the environment goes before.
+  uint64_t start(Napi::Env env, tls::SendJob job, OnEnd on_end);
+  // The job ends with Code::cancelled, unless it has ended already.
+  void cancel(uint64_t id);
+
+ private:
+  struct Job {
+    tls::SendLoop* loop;
+    OnEnd on_end;
+  };
+  struct Ended;
+
+  SendService() = default;
+
+  void on_ended(Napi::Env env, const Ended& ended);
+  static void on_loop(napi_env env, napi_value, void* context, void* data);
+  static void on_environment_exit(void* service);
+
+  std::vector<std::unique_ptr<tls::SendLoop>> loops_;
+  napi_threadsafe_function function_ = nullptr;
+  uint64_t next_id_ = 1;
+  std::unordered_map<uint64_t, Job> jobs_;
+};
+
+}  // namespace ktls::napi

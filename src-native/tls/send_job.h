@@ -1,0 +1,63 @@
+// Application data of one connection, sent piece by piece as the connection takes it: a range of a
+// file, or memory. Never waits for the peer; it may wait for the disk.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/fd.h"
+#include "tls/connection.h"
+
+namespace ktls::tls {
+
+struct FileRange {
+  Fd file;
+  off_t offset;
+  size_t count;
+};
+
+// What advance() reads files into: 16 records, as many as our own record layer seals for one send.
+inline constexpr size_t kSendBuffer = 16 * kMaxPlaintext;
+
+class SendJob {
+ public:
+  // `sent` grows with what the connection has accepted. By sendfile(2) where the record layer is the
+  // kernel's, else through a buffer.
+  SendJob(std::shared_ptr<Connection> connection, FileRange range,
+          std::shared_ptr<std::atomic<uint64_t>> sent);
+  // `chunks` must outlive the job.
+  SendJob(std::shared_ptr<Connection> connection, std::vector<Bytes> chunks,
+          std::shared_ptr<std::atomic<uint64_t>> sent);
+
+  int fd() const { return connection_->fd(); }
+
+  // Goes on until the kernel takes no more (would_block: when the descriptor is writable, again), or for
+  // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
+  Status advance(MutableBytes buffer);
+  // Instead of going on.
+  void cancel();
+  // The kernel has every byte, or advance() has returned another error than would_block: file_changed
+  // where the file ended before the range, after what there was of it has been sent.
+  bool ended() const { return ended_; }
+
+ private:
+  Status send(MutableBytes buffer, size_t& budget);
+  Result<size_t> send_some(MutableBytes buffer, size_t budget);
+  Result<size_t> copy_from_file(MutableBytes buffer, size_t wanted);
+  bool complete() const { return next_ == chunks_.size() && range_.count == 0; }
+
+  std::shared_ptr<Connection> connection_;
+  FileRange range_{Fd(), 0, 0};
+  std::vector<Bytes> chunks_;
+  size_t next_ = 0;
+  std::shared_ptr<std::atomic<uint64_t>> sent_;
+  // What send() ended with; it is told when nothing that was accepted is left in user space.
+  Status failure_;
+  bool flushing_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace ktls::tls
