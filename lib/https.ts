@@ -1,4 +1,5 @@
 // ktls-transfer/https: node:https over connections whose record layer is the kernel's, or ours.
 // types/https.d.ts declares and describes each of these.
 
+export { sendFile } from './https/send-file';
 export { createServer, HttpsServer } from './https/server';
