@@ -37,6 +37,8 @@ const PROGRAMS = {
   lftp: ['--version'],
   wdt: ['-version'],
   mscp: ['-h'],
+  nginx: ['-v'],
+  wrk: ['-v'],
 };
 
 /**

@@ -1,8 +1,9 @@
-// npm run bench -- [options]
+// npm run bench -- [options], or npm run bench -- https [options]
 import { mkdir, readFile } from 'node:fs/promises';
 
 import { runCells } from './cells.mjs';
 import { runInGuests } from './guest.mjs';
+import { runHttps } from './https/main.mjs';
 import { openLoopDisk } from './loop-disk.mjs';
 import { congestionControl, rerunWith } from './namespace.mjs';
 import { parseOptions } from './options.mjs';
@@ -13,7 +14,9 @@ import { tables } from './tables/index.mjs';
 /** @typedef {import('./cells.mjs').CellReport} CellReport */
 /** @typedef {import('./cells.mjs').CellRequest} CellRequest */
 
-const options = parseOptions(process.argv);
+const [program, script, ...words] = /** @type {[string, string, ...string[]]} */ (process.argv);
+const https = words[0] === 'https';
+const options = parseOptions(https ? [program, script] : process.argv);
 
 /**
  * What the user chose, as cells. The yardsticks stay in, whatever rivals were asked for.
@@ -92,7 +95,9 @@ async function loopDisk() {
   return openLoopDisk(options.data);
 }
 
-if (options.congestion !== undefined && congestionControl === undefined) {
+if (https) {
+  await runHttps([program, script, ...words.slice(1)]);
+} else if (options.congestion !== undefined && congestionControl === undefined) {
   process.exitCode = rerunWith(options.congestion);
 } else {
   await main();

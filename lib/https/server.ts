@@ -14,6 +14,8 @@ import { refusalOfClient, SESSION_ID_CONTEXT } from '../socket/context';
 import { serverSocket } from '../socket/from-handshake';
 import type { KtlsSocket } from '../socket/ktls-socket';
 import { checkCommon } from '../socket/options';
+import { TicketKeyFeed } from '../socket/ticket-key-source';
+import { ServerObserver } from './metrics';
 
 /** As tls.createServer() has it. */
 const HANDSHAKE_TIMEOUT_MS = 120_000;
@@ -32,7 +34,10 @@ interface Internals {
 }
 
 export class HttpsServer extends Server {
-  readonly #options: HttpsServerOptions;
+  readonly #options: Omit<HttpsServerOptions, 'ticketKeys'>;
+  readonly #observer = new ServerObserver(this);
+  readonly #ticketKeys: TicketKeyFeed;
+  #ticketKeysReady: Promise<unknown> = Promise.resolve();
   /** They stay in memory until they are closed. */
   readonly #sockets = new Set<KtlsSocket>();
   /** Handshakes that are not done. */
@@ -41,9 +46,14 @@ export class HttpsServer extends Server {
   /** @throws ERR_KTLS_INVALID_OPTION, and what https.createServer() throws */
   constructor(options: HttpsServerOptions, listener?: RequestListener) {
     checkCommon(options);
+    const { ticketKeys, ticketKeysInterval: interval, ...others } = options as HttpsServerOptions;
     // Nothing may read from a connection before its descriptor is taken.
-    super({ ...options, pauseOnConnect: true }, listener);
-    this.#options = options;
+    super({ ...others, pauseOnConnect: true }, listener);
+    this.#options = others;
+    const onError = (error: Error) => this.emit('ticketKeysError', error);
+    this.#ticketKeys = new TicketKeyFeed({ source: ticketKeys, interval, onError });
+    this.on('listening', () => this.#startTicketKeys());
+    this.on('close', () => this.#ticketKeys.stop());
     this.removeAllListeners('connection');
     this.on('connection', (tcp: TcpSocket) => this.#onConnection(tcp));
   }
@@ -53,7 +63,8 @@ export class HttpsServer extends Server {
   }
 
   /** Called by the constructor of tls.Server, too. */
-  override setSecureContext(options: SecureContextOptions): void {
+  override setSecureContext({ ticketKeys, ...options }: SecureContextOptions): void {
+    if (ticketKeys !== undefined) this.setTicketKeys(ticketKeys);
     super.setSecureContext({
       ciphers: CERTIFICATE_CIPHERS.join(':'),
       // What one process resumes is resumed by another of the same ticketKeys.
@@ -61,6 +72,22 @@ export class HttpsServer extends Server {
       ...options,
       minVersion: 'TLSv1.3',
       maxVersion: 'TLSv1.3',
+    });
+  }
+
+  override getTicketKeys(): Buffer<ArrayBuffer> {
+    return this.#ticketKeys.ring.bytes;
+  }
+
+  override setTicketKeys(keys: Buffer): void {
+    this.#ticketKeys.replace(keys);
+  }
+
+  #startTicketKeys(): void {
+    this.#ticketKeysReady = this.#ticketKeys.start();
+    this.#ticketKeysReady.catch((error) => {
+      this.close();
+      this.emit('error', error);
     });
   }
 
@@ -76,15 +103,19 @@ export class HttpsServer extends Server {
     let socket: KtlsSocket;
     const handshake = new AbortController();
     this.#handshakes.add(handshake);
+    const address = formatAddress(remoteAddress, remotePort);
     try {
+      await this.#ticketKeysReady;
       const established = await acceptTls(takeDescriptor(tcp), this.#context(), {
         signal: handshake.signal,
         timeoutMs: this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS,
-        address: formatAddress(remoteAddress, remotePort),
+        address,
       });
       socket = serverSocket(established, 'certificate', this.#internals.requestCert, this.#options);
+      this.#observer.opened(socket, established.durationMs);
     } catch (error) {
       this.#uncount();
+      this.#observer.failed(error as Error, address);
       this.emit('tlsClientError', error, tcp);
       return;
     } finally {
@@ -93,6 +124,7 @@ export class HttpsServer extends Server {
     this.#sockets.add(socket);
     socket.once('close', () => {
       this.#sockets.delete(socket);
+      this.#observer.closed(socket);
       this.#uncount();
     });
     this.emit('secureConnection', socket);
@@ -111,11 +143,13 @@ export class HttpsServer extends Server {
       server: this,
       requestCert,
       ...(ALPNCallback === undefined ? { ALPNProtocols } : { ALPNCallback }),
-      SNICallback: SNICallback ?? ((name, callback) => callback(null, this.#contextOf(name))),
+      SNICallback: this.#ticketKeys.ring.attachChosen(
+        SNICallback ?? ((name, callback) => callback(null, this.#contextOf(name))),
+      ),
     };
     return {
       authentication: 'certificate',
-      secureContext: _sharedCreds,
+      secureContext: this.#ticketKeys.ring.attach(_sharedCreds),
       options,
       verify: (tls) => (requestCert && rejectUnauthorized ? refusalOfClient(tls) : undefined),
       identity: () => undefined,

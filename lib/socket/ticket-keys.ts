@@ -39,6 +39,7 @@ type SniCallback = NonNullable<TLSSocketOptions['SNICallback']>;
 export class TicketKeyRing {
   #bytes: Buffer;
   #keys: TicketKey[];
+  readonly #attached = new WeakSet<object>();
 
   /** @throws ERR_KTLS_INVALID_OPTION */
   constructor(bytes: Buffer = randomBytes(TICKET_KEY_LENGTH)) {
@@ -46,7 +47,7 @@ export class TicketKeyRing {
     this.#keys = split(this.#bytes);
   }
 
-  get bytes(): Buffer {
+  get bytes(): Buffer<ArrayBuffer> {
     return Buffer.from(this.#bytes);
   }
 
@@ -62,10 +63,12 @@ export class TicketKeyRing {
 
   /**
    * Makes a context use the keys as they are at each moment. A runtime whose contexts do not ask for keys
-   * gets the first one, as it is now.
+   * gets the first one, as it is now. Idempotent.
    */
   attach(context: SecureContext): SecureContext {
     const inner = ((context as { context?: InnerContext }).context ?? context) as InnerContext;
+    if (this.#attached.has(inner)) return context;
+    this.#attached.add(inner);
     if (inner.enableTicketKeyCallback === undefined) {
       inner.setTicketKeys(this.#bytes.subarray(0, TICKET_KEY_LENGTH));
       return context;

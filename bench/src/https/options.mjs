@@ -1,0 +1,78 @@
+// The command line of the HTTPS tables.
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { Command, InvalidArgumentError } from 'commander';
+
+export const TABLES = ['files', 'handshakes', 'idle'];
+const KIB = 1024;
+const SIZES = [10 * KIB, 100 * KIB, KIB * KIB, 100 * KIB * KIB];
+
+/**
+ * @typedef {object} Options
+ * @property {string[]} tables
+ * @property {number[]} sizes Bytes.
+ * @property {number[]} connections
+ * @property {number[]} idle
+ * @property {number} repetitions
+ * @property {number} seconds For each measurement.
+ * @property {boolean} guest
+ * @property {string} [guestModule]
+ * @property {boolean} here Inside the guest.
+ * @property {string} out
+ */
+
+/** @param {string[]} argv As process.argv, without the word that led here. @returns {Options} */
+export function parseOptions(argv) {
+  const program = new Command('npm run bench -- https')
+    .description('Measures HTTPS servers side by side, and writes https.md and https.json.')
+    .option('--quick', '100 KiB and 1 MiB over 1 and 64 connections: 3 minutes', false)
+    .option('--tables <names>', `some of ${TABLES.join(', ')}`, names)
+    .option('--sizes <bytes>', `of files (default: ${SIZES})`, numbers)
+    .option('--connections <n>', 'that load at once (default: 1,64,1000)', numbers)
+    .option('--idle <n>', 'connections that are held (default: 10000,40000)', numbers)
+    .option('--repetitions <n>', '(default: 5; quick: 3)', number)
+    .option('--seconds <n>', 'for each measurement (default: 4; quick: 2)', number)
+    .option('--guest', 'in a guest kernel with kTLS, on one processor', false)
+    .option(
+      '--guest-module <file>',
+      'a kernel module for the guest, such as a faster AES: its own is generic',
+    )
+    .option('--here', 'what --guest starts inside the guest', false)
+    .option('--out <folder>', 'for the report', fileURLToPath(new URL('../../results', import.meta.url)))
+    .parse(argv);
+  /** @type {Pick<Options, 'guest' | 'here' | 'out'> & Partial<Options> & { quick: boolean }} */
+  const options = program.opts();
+  const { quick } = options;
+  return {
+    ...options,
+    tables: options.tables ?? (quick ? TABLES.slice(0, 2) : TABLES),
+    sizes: options.sizes ?? (quick ? SIZES.slice(1, 3) : SIZES),
+    connections: options.connections ?? (quick ? [1, 64] : [1, 64, 1000]),
+    idle: options.idle ?? [10_000, 40_000],
+    repetitions: options.repetitions ?? (quick ? 3 : 5),
+    seconds: options.seconds ?? (quick ? 2 : 4),
+    ...(options.guestModule && { guestModule: resolve(options.guestModule) }),
+    out: resolve(options.out),
+  };
+}
+
+/** @param {string} text */
+function names(text) {
+  const found = text.split(',');
+  const wrong = found.find((word) => !TABLES.includes(word));
+  if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is none of ${TABLES.join(', ')}.`);
+  return found;
+}
+
+/** @param {string} text */
+function number(text) {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('Not a positive integer.');
+  return value;
+}
+
+/** @param {string} text */
+function numbers(text) {
+  return text.split(',').map(number);
+}
