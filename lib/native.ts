@@ -202,14 +202,21 @@ export interface NativeTransfer {
   cancel(): void;
 }
 
-/** One end of a relay. Ownership of the descriptor moves to the relay, also when it throws. */
-export interface NativeRelayEnd {
-  fd: number;
+/** One end of a relay. Ownership of its connection moves to the relay, also when it throws. */
+export type NativeRelayEnd = {
   /** Read from it before: goes first. */
   initial: Buffer;
-  /** Where its handshake left it; undefined for plain TCP. */
-  tls?: NativeConnectionOptions['tls'];
-}
+} & (
+  | {
+      fd: number;
+      /** Where its handshake left it; undefined for plain TCP. */
+      tls?: NativeConnectionOptions['tls'];
+    }
+  | {
+      /** Closed from then on. With a write or a thread under way it cannot be had: ABORT_ERR. */
+      socket: NativeSocket;
+    }
+);
 
 export interface NativeRelayOptions {
   mode: 'auto' | 'copy' | 'splice' | 'sockmap';

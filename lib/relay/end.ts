@@ -1,19 +1,25 @@
-// What a relay is given, turned into descriptors that the core owns.
+// What a relay is given, turned into ends that the core owns.
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
+import type { KtlsSocket as PublicKtlsSocket } from '../../types/index';
 import { KtlsError } from '../errors';
 import { duplicate } from '../handshake/descriptor';
 import type { NativeRelayEnd } from '../native';
+import { handOver, KtlsSocket } from '../socket/ktls-socket';
+import { invalid } from './options';
 
-/** A connected socket, or the descriptor of one. Whatever it is, it belongs to the relay from then on. */
-export type RelaySocket = Socket | number;
+/** A connection, or the descriptor of one. Whatever it is, it belongs to the relay from then on. */
+export type RelaySocket = Socket | PublicKtlsSocket | number;
 
 /** @throws ERR_KTLS_INVALID_OPTION */
 export function checkSocket(socket: unknown, name: string): asserts socket is RelaySocket {
   if (typeof socket === 'number' && Number.isInteger(socket) && socket >= 0) return;
-  if (!(socket instanceof Socket)) throw invalid(name, 'must be a net.Socket or a descriptor');
-  if ('encrypted' in socket && socket.encrypted) {
-    throw invalid(name, 'is a TLSSocket, whose keys are inside Node: let createProxy do the TLS');
+  if (!(socket instanceof Socket) && !(socket instanceof KtlsSocket)) {
+    throw invalid(name, 'must be a net.Socket, a KtlsSocket or a descriptor');
+  }
+  if (socket instanceof Socket && 'encrypted' in socket && socket.encrypted) {
+    throw invalid(name, 'is a TLSSocket, whose keys are inside Node: use a KtlsSocket, or createProxy');
   }
   if (socket.destroyed) throw invalid(name, 'is destroyed');
   if (socket.writableEnded) throw invalid(name, 'has been ended: nothing can be sent on it any more');
@@ -21,42 +27,83 @@ export function checkSocket(socket: unknown, name: string): asserts socket is Re
 }
 
 /**
- * The connection of a socket, without Node: what was written is with the kernel, what Node had read is
- * in `initial`. The Node socket is destroyed (its `close` event fires); the connection lives on.
+ * The connections of two sockets, without Node: what was written is with the kernel, what Node had read is in
+ * `initial`. The sockets are destroyed (their `close` events fire); the connections live on. Neither stays behind
+ * when the other cannot be taken.
+ *
+ * @param abort - Ends the wait for what was written.
  */
-export async function takeEnd(socket: RelaySocket): Promise<NativeRelayEnd> {
-  if (typeof socket === 'number') return { fd: socket, initial: Buffer.alloc(0) };
-  // It is read here once more, and nobody else is to see that.
-  socket.removeAllListeners('data');
-  socket.removeAllListeners('readable');
-  socket.pause();
-  if (socket.connecting || socket.writableLength > 0) await flushed(socket);
-  // From here to its end without a turn of the event loop: Node must not read in between.
-  const chunks: Buffer[] = [];
-  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
+export async function takeEnds(
+  a: RelaySocket,
+  b: RelaySocket,
+  abort: AbortSignal,
+): Promise<[NativeRelayEnd, NativeRelayEnd]> {
+  const ends: NativeRelayEnd[] = [];
+  const left = [a, b];
   try {
-    return { fd: duplicate(socket), initial: Buffer.concat(chunks) };
-  } finally {
-    socket.destroy();
+    await Promise.all([a, b].map((socket) => prepare(socket, abort)));
+    for (const socket of [a, b]) {
+      left.shift();
+      ends.push(take(socket));
+    }
+    return ends as [NativeRelayEnd, NativeRelayEnd];
+  } catch (error) {
+    for (const end of ends) closeEnd(end);
+    for (const socket of left) {
+      if (typeof socket === 'number') closeSync(socket);
+      else socket.destroy();
+    }
+    throw error;
   }
 }
 
-/** Resolves when everything written is with the kernel. */
-function flushed(socket: Socket): Promise<void> {
+export function closeEnd(end: NativeRelayEnd): void {
+  if ('socket' in end) end.socket.close(false);
+  else closeSync(end.fd);
+}
+
+/** Resolves when everything written is with the kernel, and nobody but the relay will read. */
+async function prepare(socket: RelaySocket, abort: AbortSignal): Promise<void> {
+  if (typeof socket === 'number') return;
+  socket.removeAllListeners('data');
+  socket.removeAllListeners('readable');
+  socket.pause();
+  // Its end of stream, met before it is taken, would end the other direction.
+  socket.allowHalfOpen = true;
+  // What befalls it now is the relay's to tell.
+  socket.on('error', () => {});
+  // A file that a KtlsSocket sends counts as nothing in its queue.
+  const quiet = socket instanceof Socket && !socket.connecting && socket.writableLength === 0;
+  if (!quiet) await flushed(socket, abort);
+}
+
+function flushed(socket: Socket | PublicKtlsSocket, abort: AbortSignal): Promise<void> {
   while (socket.writableCorked > 0) socket.uncork();
-  return new Promise((resolve, reject) => {
-    const fail = (error?: Error) => reject(error ?? new KtlsError('ECONNRESET', 'the socket was closed'));
-    socket.once('error', fail);
-    socket.once('close', fail);
-    socket.write('', (error) => {
-      socket.off('error', fail);
-      socket.off('close', fail);
-      if (error) reject(error);
-      else resolve();
-    });
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off('close', done);
+      abort.removeEventListener('abort', done);
+      resolve();
+    };
+    socket.on('close', done);
+    abort.addEventListener('abort', done);
+    // An error destroys the socket, which take() sees.
+    socket.write('', done);
   });
 }
 
-function invalid(name: string, message: string): KtlsError {
-  return new KtlsError('ERR_KTLS_INVALID_OPTION', `socket '${name}' ${message}`);
+/** Without a turn of the event loop: Node must not read in between. */
+function take(socket: RelaySocket): NativeRelayEnd {
+  if (typeof socket === 'number') return { fd: socket, initial: Buffer.alloc(0) };
+  if (socket.destroyed) throw socket.errored ?? new KtlsError('ECONNRESET', 'the socket was closed');
+  const chunks: Buffer[] = [];
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
+  const initial = Buffer.concat(chunks);
+  try {
+    return socket instanceof KtlsSocket
+      ? { socket: handOver(socket), initial }
+      : { fd: duplicate(socket as Socket), initial };
+  } finally {
+    socket.destroy();
+  }
 }

@@ -7,7 +7,7 @@ export type RelayMode = 'auto' | 'copy' | 'splice' | 'sockmap';
 const MODES: readonly string[] = ['auto', 'copy', 'splice', 'sockmap'];
 
 /** What nobody waits for: about 24 days, the longest timer there is. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 export interface RelayOptions {
   mode?: RelayMode | undefined;
@@ -39,7 +39,8 @@ export function relayOptions(options: RelayOptions): NativeRelayOptions {
   };
 }
 
-function integer(value: number, name: string, least: number, most: number): number {
+/** @throws ERR_KTLS_INVALID_OPTION */
+export function integer(value: number, name: string, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw invalid(name, `must be a whole number from ${least} to ${most}`);
 }

@@ -1,6 +1,5 @@
 // A TCP proxy: each accepted connection is relayed to one that is made to the target.
 import { EventEmitter, setMaxListeners } from 'node:events';
-import { closeSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 import { formatAddress } from '../address';
@@ -8,8 +7,9 @@ import { acceptTls, type ServerContext } from '../handshake/accept';
 import { type ClientContext, connectTls, dialTcp } from '../handshake/connect';
 import { takeDescriptor } from '../handshake/descriptor';
 import type { KernelPolicy, NativeRelayEnd } from '../native';
+import { closeEnd } from './end';
 import { type Endpoint, parseEndpoint } from './endpoint';
-import { invalid, type RelayMode, type RelayOptions, relayOptions } from './options';
+import { integer, invalid, MAX_TIMEOUT_MS, type RelayMode, type RelayOptions, relayOptions } from './options';
 import {
   acceptingContext,
   connectingContext,
@@ -44,8 +44,8 @@ interface ProxyEvents {
   close: [];
 }
 
-const IDLE_TIMEOUT_MS = 600_000;
-const MAX_CONNECTIONS = 10_000;
+export const IDLE_TIMEOUT_MS = 600_000;
+export const MAX_CONNECTIONS = 10_000;
 
 export class ProxyServer extends EventEmitter<ProxyEvents> {
   /** Connections that were closed at once, because maxConnections was reached. */
@@ -60,6 +60,7 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
   private started: Promise<AddressInfo> | undefined;
   /** Somebody called listen(), and learns of its failure there. */
   private awaited = false;
+  private closed = false;
   /** Ends what is not yet a relay; the second, what is one. */
   private readonly closing = new AbortController();
   private readonly aborting = new AbortController();
@@ -79,6 +80,10 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
     const { mode, fallback, backlogLimit, timeout, idleTimeout = IDLE_TIMEOUT_MS } = options;
     this.relayOptions = { mode, fallback, backlogLimit, timeout, idleTimeout };
     relayOptions(this.relayOptions);
+    const { connectTimeout = 1, handshakeTimeout = 1, maxConnections = 1 } = options;
+    integer(connectTimeout, 'connectTimeout', 1, MAX_TIMEOUT_MS);
+    integer(handshakeTimeout, 'handshakeTimeout', 1, MAX_TIMEOUT_MS);
+    integer(maxConnections, 'maxConnections', 1, Number.MAX_SAFE_INTEGER);
     this.contexts = this.prepare();
     // Met again by listen(), which fails with it.
     this.contexts.catch(() => {});
@@ -113,6 +118,8 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
     await this.started?.catch(() => {});
     if (this.server.listening) await new Promise<void>((resolve) => this.server.close(() => resolve()));
     await Promise.all(this.serving);
+    if (this.closed) return;
+    this.closed = true;
     this.emit('close');
   }
 
@@ -167,7 +174,7 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
     try {
       far = await this.connect();
     } catch (error) {
-      closeSync(near.fd);
+      closeEnd(near);
       throw error;
     }
     const relay = new Relay(async () => [near, far], { ...this.relayOptions, signal: this.aborting.signal });

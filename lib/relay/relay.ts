@@ -1,5 +1,4 @@
 // One relay: two sockets whose bytes the core moves from each to the other.
-import { closeSync } from 'node:fs';
 
 import { aborted } from '../handshake/failure';
 import {
@@ -9,7 +8,7 @@ import {
   native,
   type RecordReport,
 } from '../native';
-import { checkSocket, type RelaySocket, takeEnd } from './end';
+import { checkSocket, type RelaySocket, takeEnds } from './end';
 import { type RelayOptions, relayOptions } from './options';
 
 export interface RelayDirection {
@@ -60,8 +59,11 @@ export class Relay implements Promise<RelayResult> {
   private readonly result: Promise<RelayResult>;
   private readonly abortion = new AbortController();
 
-  /** `take` gives both ends away; what it rejects with, the relay does. */
-  constructor(take: () => Promise<[NativeRelayEnd, NativeRelayEnd]>, options: RelayOptions) {
+  /** `take` gives both ends away, as soon as it can when it is aborted; what it rejects with, the relay does. */
+  constructor(
+    take: (abort: AbortSignal) => Promise<[NativeRelayEnd, NativeRelayEnd]>,
+    options: RelayOptions,
+  ) {
     const checked = relayOptions(options);
     const { signal } = options;
     const onAbort = () => this.abortion.abort(signal?.reason);
@@ -70,7 +72,7 @@ export class Relay implements Promise<RelayResult> {
 
     const run = async () => {
       try {
-        const ends = await take();
+        const ends = await take(this.abortion.signal);
         await new Promise<void>((resolve, reject) => {
           this.native = new (native().Relay)(...ends, checked, (error, side) => {
             this.failedSide = side;
@@ -157,15 +159,7 @@ export class Relay implements Promise<RelayResult> {
 export function relay(a: RelaySocket, b: RelaySocket, options: RelayOptions = {}): Relay {
   checkSocket(a, 'a');
   checkSocket(b, 'b');
-  return new Relay(() => takeBoth(a, b), options);
-}
-
-/** Neither socket stays behind when the other cannot be taken. */
-async function takeBoth(a: RelaySocket, b: RelaySocket): Promise<[NativeRelayEnd, NativeRelayEnd]> {
-  const [first, second] = await Promise.allSettled([takeEnd(a), takeEnd(b)]);
-  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value];
-  for (const end of [first, second]) if (end.status === 'fulfilled') closeSync(end.value.fd);
-  throw first.status === 'rejected' ? first.reason : (second as PromiseRejectedResult).reason;
+  return new Relay((abort) => takeEnds(a, b, abort), options);
 }
 
 function direction(gauge: NativeRelayDirection): RelayDirection {

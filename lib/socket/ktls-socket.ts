@@ -43,7 +43,21 @@ export interface SocketKeys extends Omit<NonNullable<NativeConnectionOptions['tl
   fd: number;
 }
 
+/**
+ * For the relay, which takes the connection out of what this returns and reads on where the socket stopped. The
+ * socket is then to be destroyed, which leaves the connection alone.
+ */
+export let handOver: (socket: KtlsSocket) => NativeSocket;
+
 export class KtlsSocket extends Duplex {
+  static {
+    handOver = (socket) => {
+      socket.#handedOver = true;
+      socket.#native.readStop();
+      return socket.#native;
+    };
+  }
+
   readonly encrypted = true;
   readonly connecting = false;
   readonly pending = false;
@@ -68,6 +82,7 @@ export class KtlsSocket extends Duplex {
   #timer: NodeJS.Timeout | undefined;
   #written = 0;
   #reset = false;
+  #handedOver = false;
   #local: SocketAddress | undefined;
   #remote: SocketAddress | undefined;
 
@@ -245,7 +260,7 @@ export class KtlsSocket extends Duplex {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
-    this.#native.close(this.#reset);
+    if (!this.#handedOver) this.#native.close(this.#reset);
     this.#session?.tls.destroy();
     callback(error);
     setImmediate(() => this.emit('close', error !== null));

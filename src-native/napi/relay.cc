@@ -4,6 +4,7 @@
 #include "napi/addon.h"
 #include "napi/create_connection.h"
 #include "napi/error.h"
+#include "napi/socket.h"
 #include "napi/values.h"
 #include "relay/tls_end.h"
 
@@ -42,9 +43,19 @@ std::vector<uint8_t> initial_bytes(const Napi::Object& object) {
   return {initial.Data(), initial.Data() + initial.Length()};
 }
 
+Result<std::unique_ptr<relay::End>> end_of_socket(const Napi::Object& object,
+                                                  std::optional<tls::RecordReport>& report) {
+  auto connection = Socket::Unwrap(property(object, "socket").As<Napi::Object>())->release();
+  // A write is under way: only an abort does not wait for it.
+  if (!connection) return Status::of(Code::cancelled);
+  report = connection->report();
+  return relay::tls_end(std::move(connection));
+}
+
 // `report` says who encrypts, where somebody does.
 Result<std::unique_ptr<relay::End>> to_end(const Napi::Object& object,
                                            std::optional<tls::RecordReport>& report) {
+  if (property(object, "socket").IsObject()) return end_of_socket(object, report);
   if (!property(object, "tls").IsObject()) return relay::plain_end(Fd(number(object, "fd")));
   auto connection = create_connection(object, {.receive_buffer = kUserBuffer, .send_batch = kUserBuffer});
   if (!connection.ok()) return std::move(connection).status();
@@ -91,6 +102,9 @@ class RelayHandle : public Napi::ObjectWrap<RelayHandle> {
     auto first = to_end(a, record_a_);
     auto second = to_end(b, record_b_);
     if (!first.ok() || !second.ok()) {
+      for (auto* end : {&first, &second}) {
+        if (end->ok()) relay::reset_on_close((**end)->fd());
+      }
       throw_error(env, first.ok() ? second.status() : first.status());
       return;
     }

@@ -384,12 +384,28 @@ void Socket::close(const Napi::CallbackInfo& info) {
   close_now();
 }
 
-void Socket::close_now() {
-  if (poll_ == nullptr) return;
+std::unique_ptr<tls::Connection> Socket::release() {
+  if (poll_ == nullptr) return nullptr;
+  if (writing_ || job_ != 0) {
+    (void)reset_on_close(state_->connection->fd());
+    close_now();
+    return nullptr;
+  }
+  stop_polling();
+  state_->connection->on_ticket = nullptr;
+  return std::move(state_->connection);
+}
+
+void Socket::stop_polling() {
   reading_ = writing_ = false;
   if (std::exchange(watched_, 0) != 0) let_go();
-  // Before the descriptor is closed: libuv takes it out of its epoll set here.
   std::exchange(poll_, nullptr)->close();
+}
+
+void Socket::close_now() {
+  if (poll_ == nullptr) return;
+  // Before the descriptor is closed: libuv takes it out of its epoll set here.
+  stop_polling();
   if (job_ != 0) {
     cancel_job_now();
   } else {

@@ -24,6 +24,10 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   explicit Socket(const Napi::CallbackInfo& info);
   ~Socket() override;
 
+  // Gives the connection away; no callback comes any more. Null when it is closed; a write that is under way
+  // is then stopped, and the peer told by a reset.
+  std::unique_ptr<tls::Connection> release();
+
  private:
   // Shared with the job that another thread runs, which may outlive this object by a moment.
   struct State {
@@ -76,6 +80,8 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   void cancel_job_now();
   std::shared_ptr<tls::Connection> shared_connection();
   std::shared_ptr<std::atomic<uint64_t>> shared_count();
+  // Takes the descriptor off the event loop.
+  void stop_polling();
   // Idempotent.
   void close_now();
   void call(const Napi::FunctionReference& callback, const std::vector<napi_value>& arguments);

@@ -209,7 +209,7 @@ t.test('a descriptor that is no connected socket fails the relay, and both are c
   const { near, far } = await pair(t);
   const before = openDescriptors();
   await t.rejects(relay(near, 0), { code: 'ENOTSOCK' });
-  t.equal(await closing(far), 'end');
+  t.equal(await closing(far), 'ECONNRESET');
   t.equal(openDescriptors(), before - 3, 'both ends of the pair, and the descriptor given');
 });
 

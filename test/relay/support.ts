@@ -110,7 +110,8 @@ export async function readBytes(socket: Socket, length: number): Promise<Buffer>
 /** The code of the error, or 'end', with which a socket closes. */
 export async function closing(socket: Socket): Promise<string> {
   socket.resume();
-  socket.once('end', () => socket.destroy());
+  if (socket.readableEnded) socket.destroy();
+  else socket.once('end', () => socket.destroy());
   if (!socket.closed) await once(socket, 'close').catch(() => {});
   const error: NodeJS.ErrnoException | null = socket.errored;
   return error?.code ?? 'end';
@@ -191,10 +192,11 @@ export function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-/** Resolves as soon as `condition` holds; throws after ten seconds. */
+/** Resolves as soon as `condition` holds; throws after a minute. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; !condition(); waited += 5) {
-    if (waited > 10_000) throw new Error(`never came true: ${what}`);
+  const deadline = performance.now() + 60_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
     await pause(5);
   }
 }
