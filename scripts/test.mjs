@@ -79,7 +79,7 @@ async function build() {
   ];
   const counts = await inOrder(steps, { JOBS: '2' });
   if (counts.stop) return counts;
-  for (const name of ['build', 'prebuilds', 'dist', 'docs', 'package.json', 'index.mjs']) {
+  for (const name of ['build', 'prebuilds', 'dist', 'docs', 'package.json']) {
     const link = join(top, 'build-test', name);
     if (existsSync(join(top, name)) && !existsSync(link)) symlinkSync(join('..', name), link);
   }

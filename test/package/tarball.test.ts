@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import t from 'tap';
 
 import { temporaryFolder } from '../helpers/temporary-folder';
@@ -20,6 +20,11 @@ const root = temporaryFolder(t);
 const sources = join(root, 'sources');
 const project = join(root, 'project');
 const installed = join(project, 'node_modules/ktls-transfer');
+
+/** 'ktls-transfer', 'ktls-transfer/relay' … with the base name of their files: 'index', 'relay' … */
+const entryPoints = Object.keys(JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).exports)
+  .filter((path) => path !== './package.json')
+  .map((path) => ({ specifier: join('ktls-transfer', path), name: path === '.' ? 'index' : basename(path) }));
 
 /** Runs a program, and gives its output; one that fails is the end of the tests. */
 function run(cwd: string, command: string, ...args: string[]): string {
@@ -59,11 +64,17 @@ function tarball(): string {
 
 t.test('holds what a user needs, and no more', async (t) => {
   const files = run(root, 'tar', '-tzf', tarball()).split('\n');
-  for (const path of ['LICENSE', 'binding.gyp', 'index.mjs', 'dist/index.js', 'dist/cli/main.js']) {
+  for (const path of ['LICENSE', 'binding.gyp', 'dist/cli/main.js', 'src-native/napi/addon.cc']) {
     t.ok(files.includes(`package/${path}`), path);
   }
-  for (const path of ['types/index.d.ts', 'types/index.d.mts', 'src-native/napi/addon.cc']) {
-    t.ok(files.includes(`package/${path}`), path);
+  for (const { name } of entryPoints) {
+    for (const path of [`dist/${name}.js`, `dist/${name}.mjs`, `types/${name}.d.ts`, `types/${name}.d.mts`]) {
+      t.ok(files.includes(`package/${path}`), path);
+    }
+    t.same(
+      readFileSync(join(installed, `types/${name}.d.mts`)),
+      readFileSync(join(installed, `types/${name}.d.ts`)),
+    );
   }
   const binary = files.find((path) => /^package\/prebuilds\/linux-x64\/.*\.glibc\.node$/.test(path));
   t.ok(binary, 'a binary: npm run prebuild makes it');
@@ -71,10 +82,6 @@ t.test('holds what a user needs, and no more', async (t) => {
     files.filter((path) => /\/(tests?|fuzz|lib|bench|scripts|build)\//.test(path)),
     [],
     'nothing of the workshop',
-  );
-  t.same(
-    readFileSync(join(installed, 'types/index.d.mts')),
-    readFileSync(join(installed, 'types/index.d.ts')),
   );
 });
 
@@ -87,21 +94,41 @@ t.test('installs without running a script', async (t) => {
   t.notOk(existsSync(join(installed, 'build')));
 });
 
-t.test('has one identity for require and import', async (t) => {
-  const script = `
-    import { createRequire } from 'node:module';
-    import * as imported from 'ktls-transfer';
-    const required = createRequire(import.meta.url)('ktls-transfer');
-    const names = Object.keys(required).sort();
-    if (names.length === 0) throw new Error('nothing is exported');
-    const differing = [...new Set([...names, ...Object.keys(imported)])].filter((name) => imported[name] !== required[name]);
-    console.log(JSON.stringify(differing));
-  `;
-  t.equal(node('--input-type=module', '-e', script), '[]');
-});
+for (const { specifier } of entryPoints) {
+  t.test(`${specifier} has one identity for require and import`, async (t) => {
+    const script = `
+      import { createRequire } from 'node:module';
+      import * as imported from '${specifier}';
+      const required = createRequire(import.meta.url)('${specifier}');
+      const names = Object.keys(required).sort();
+      if (names.length === 0) throw new Error('nothing is exported');
+      const differing = [...new Set([...names, ...Object.keys(imported)])].filter((name) => imported[name] !== required[name]);
+      console.log(JSON.stringify(differing));
+    `;
+    t.equal(node('--input-type=module', '-e', script), '[]');
+  });
+}
 
 t.test('loads its binary', async (t) => {
   t.match(node('-p', 'require("ktls-transfer").probe().kernelRelease'), /^\d+\.\d+/);
+});
+
+t.test('relays, imported in either way', async (t) => {
+  const body = `
+    const server = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1', async () => {
+      const proxy = createProxy({ listen: '127.0.0.1:0', target: { host: '127.0.0.1', port: server.address().port } });
+      const { port } = await proxy.listen();
+      const client = net.connect(port, '127.0.0.1').end('hello');
+      for await (const chunk of client.setEncoding('utf8')) process.stdout.write(chunk);
+      await proxy.close();
+      server.close();
+      console.log(' from', typeof relay);
+    });
+  `;
+  const esm = `import net from 'node:net'; import { createProxy, relay } from 'ktls-transfer/relay'; ${body}`;
+  const cjs = `const net = require('node:net'); const { createProxy, relay } = require('ktls-transfer/relay'); ${body}`;
+  t.equal(node('--input-type=module', '-e', esm), 'hello from function');
+  t.equal(node('-e', cjs), 'hello from function');
 });
 
 t.test('imports on a system where it cannot work, and says so when used', async (t) => {

@@ -2,27 +2,18 @@
 // the declarations are what a user needs.
 import * as implementation from '../../lib/index';
 import type * as declaration from '../../types/index';
+import { type Functions, type ParametersAgree, type Same, yes } from './agreement';
 
 type Implemented = typeof implementation;
 type Declared = typeof declaration;
-type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
-const yes = <T extends true>(..._proof: T[]): void => {};
 
 yes<Same<keyof Implemented, keyof Declared>>();
 yes<Same<implementation.KtlsError['code'], declaration.KtlsError['code']>>();
 yes<Same<keyof typeof implementation.ERROR_CODES, declaration.KtlsErrorCode>>();
 
 // What users call is what is implemented, parameters and all.
-type Functions = {
-  [Name in keyof Declared as Declared[Name] extends (...given: never) => unknown
-    ? Name
-    : never]: Declared[Name];
-};
-const functions: Functions = implementation;
-type ParametersAgree = {
-  [Name in keyof Functions]: Same<Parameters<Functions[Name]>, Parameters<Implemented[Name]>>;
-}[keyof Functions];
-yes<ParametersAgree>();
+const functions: Functions<Declared> = implementation;
+yes<ParametersAgree<Declared, Implemented>>();
 const receiver: declaration.Receiver = implementation.createReceiver({ root: '/' });
 const error: declaration.KtlsError = new implementation.KtlsError('ENOSPC', 'x');
 const unsupported: declaration.KtlsUnsupportedError = new implementation.KtlsUnsupportedError('x');

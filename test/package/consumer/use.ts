@@ -8,6 +8,7 @@ import {
   type TransferResult,
   transferDirectory,
 } from 'ktls-transfer';
+import { createProxy, type RelayResult, relay } from 'ktls-transfer/relay';
 
 export async function use(signal: AbortSignal): Promise<TransferResult> {
   const transfer = sendTree('/data', 'host:9999', { secret: 'secret', connections: 4, signal });
@@ -30,3 +31,10 @@ export async function use(signal: AbortSignal): Promise<TransferResult> {
 
 // @ts-expect-error: there is no such option
 sendTree('/data', 'host:9999', { secret: 'secret', conections: 4 });
+
+export async function useRelay(signal: AbortSignal): Promise<RelayResult> {
+  const proxy = createProxy({ listen: 443, target: 'host:80', tls: { key: 'PEM', cert: 'PEM' } });
+  proxy.on('connectionEnd', ({ bytesAtoB, mode }, peer) => console.log(bytesAtoB, mode, peer));
+  await proxy.close({ abort: true });
+  return relay(3, 4, { mode: 'splice', signal });
+}
