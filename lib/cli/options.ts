@@ -38,14 +38,14 @@ export interface WriteFlags {
 
 const CIPHERS = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'];
 
-const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
+export const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 export function parseInteger(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Not a number.');
   return Number(text);
 }
 
-function parseSeconds(text: string): number {
+export function parseSeconds(text: string): number {
   const milliseconds = Math.round(Number(text) * 1000);
   if (!/^\d+(\.\d+)?$/.test(text) || milliseconds < 1)
     throw new InvalidArgumentError('Not a number of seconds.');
@@ -61,9 +61,28 @@ export function parseListen(text: string): ListenOptions {
   return host === undefined || host === '' ? { port } : { port, host };
 }
 
-export function addSharedOptions(command: Command): Command {
-  const seconds = (what: string, milliseconds: number) => `${what} (default: ${milliseconds / 1000})`;
+/** The help of an option whose default is in milliseconds. */
+export function seconds(what: string, milliseconds: number): string {
+  return `${what} (default: ${milliseconds / 1000})`;
+}
+
+export function kernelOption(): Option {
+  return new Option('--kernel <policy>', 'encryption by the kernel (default: auto)').choices([
+    'auto',
+    'require',
+    'off',
+  ]);
+}
+
+export function addOutputOptions(command: Command): Command {
   return command
+    .optionsGroup('Output:')
+    .option('--json', 'one JSON object a line on the standard output, the last is the result')
+    .option('--quiet', 'only errors, warnings and what was skipped');
+}
+
+export function addSharedOptions(command: Command): Command {
+  command
     .optionsGroup('Who may talk to whom:')
     .option('--secret-file <file>', 'shared secret, as keygen makes it; keep it chmod 600')
     .option('--secret <secret>', 'the same as an argument, which other users of the machine can see')
@@ -85,13 +104,7 @@ export function addSharedOptions(command: Command): Command {
     )
     .option('--insecure', 'confirm --encryption none')
     .optionsGroup('How:')
-    .addOption(
-      new Option('--kernel <policy>', 'encryption by the kernel (default: auto)').choices([
-        'auto',
-        'require',
-        'off',
-      ]),
-    )
+    .addOption(kernelOption())
     .addOption(
       new Option('--on-error <choice>', 'after a file that cannot be read or written').choices([
         'stop',
@@ -109,10 +122,8 @@ export function addSharedOptions(command: Command): Command {
       seconds('for the TLS handshake', DEFAULTS.handshakeTimeoutMs),
       parseSeconds,
     )
-    .option('--idle-timeout <seconds>', seconds('while no byte moves', DEFAULTS.idleTimeoutMs), parseSeconds)
-    .optionsGroup('Output:')
-    .option('--json', 'one JSON object a line on the standard output, the last is the result')
-    .option('--quiet', 'only errors, warnings and what was skipped');
+    .option('--idle-timeout <seconds>', seconds('while no byte moves', DEFAULTS.idleTimeoutMs), parseSeconds);
+  return addOutputOptions(command);
 }
 
 export function addInitiatorOptions(command: Command): Command {

@@ -2,8 +2,9 @@
 import type { AddressInfo } from 'node:net';
 
 import type { Progress, Skipped, TransferResult } from '../../types/index';
+import type { RelayResult } from '../../types/relay';
 import { KtlsError } from '../errors';
-import type { Output, TransferLabel } from './output';
+import type { Output, ProxyTotals, TransferLabel } from './output';
 
 export class JsonOutput implements Output {
   readonly #quiet: boolean;
@@ -39,6 +40,18 @@ export class JsonOutput implements Output {
 
   failure(error: unknown, label?: TransferLabel): void {
     write({ event: 'result', ok: false, ...number(label), error: describe(error) });
+  }
+
+  relayStarted(peer: string): void {
+    if (!this.#quiet) write({ event: 'connection', peer });
+  }
+
+  relayEnded(result: RelayResult, peer: string): void {
+    if (!this.#quiet) write({ event: 'connectionEnd', peer, ...result });
+  }
+
+  proxyEnded(totals: ProxyTotals): void {
+    write({ event: 'result', ok: true, ...totals });
   }
 }
 

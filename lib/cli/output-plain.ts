@@ -3,10 +3,11 @@
 import type { AddressInfo } from 'node:net';
 
 import type { Progress, TransferResult } from '../../types/index';
+import type { RelayResult } from '../../types/relay';
 import { formatAddress } from '../address';
 import { escapeText } from '../errors';
 import { formatBytes, formatCount, formatDuration, formatRate } from './format';
-import type { Output, TransferLabel } from './output';
+import type { Output, ProxyTotals, TransferLabel } from './output';
 
 const LINE_INTERVAL_MS = 1000;
 const SKIPPED_SHOWN = 20;
@@ -56,6 +57,26 @@ export class PlainOutput implements Output {
 
   failure(error: unknown, label?: TransferLabel): void {
     note(`${prefix(label)}${explain(error)}`);
+  }
+
+  /** Its end tells enough. */
+  relayStarted(): void {}
+
+  relayEnded({ bytesAtoB, bytesBtoA, durationMs, mode }: RelayResult, peer: string): void {
+    const bytes = `${formatBytes(bytesAtoB)} sent, ${formatBytes(bytesBtoA)} received`;
+    if (!this.#quiet) note(`connection from ${peer}: ${bytes} in ${formatDuration(durationMs)} (${mode})`);
+  }
+
+  proxyEnded({ connections, failed, turnedAway, bytesToTarget, bytesFromTarget }: ProxyTotals): void {
+    if (this.#quiet) return;
+    const what = [
+      formatCount(connections, 'connection'),
+      `${failed} failed`,
+      `${turnedAway} turned away`,
+      `${formatBytes(bytesToTarget)} to the target`,
+      `${formatBytes(bytesFromTarget)} from it`,
+    ];
+    process.stdout.write(`${what.join(', ')}\n`);
   }
 }
 

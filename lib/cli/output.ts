@@ -3,6 +3,7 @@
 import type { AddressInfo } from 'node:net';
 
 import type { Progress, TransferResult } from '../../types/index';
+import type { RelayResult } from '../../types/relay';
 import { BarOutput } from './output-bar';
 import { JsonOutput } from './output-json';
 import { PlainOutput } from './output-plain';
@@ -16,6 +17,17 @@ export interface TransferLabel {
   path: string;
 }
 
+/** Of a proxy, from its start to its end. */
+export interface ProxyTotals {
+  /** Relayed. */
+  connections: number;
+  /** Of these, and of those that never came so far. */
+  failed: number;
+  turnedAway: number;
+  bytesToTarget: number;
+  bytesFromTarget: number;
+}
+
 export interface Output {
   listening(address: AddressInfo): void;
   started(label: TransferLabel): void;
@@ -24,6 +36,9 @@ export interface Output {
   progress(progress: Progress, label?: TransferLabel): void;
   result(result: TransferResult, label?: TransferLabel): void;
   failure(error: unknown, label?: TransferLabel): void;
+  relayStarted(peer: string): void;
+  relayEnded(result: RelayResult, peer: string): void;
+  proxyEnded(totals: ProxyTotals): void;
 }
 
 export interface OutputOptions {

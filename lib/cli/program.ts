@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { KtlsError } from '../errors';
 import { doctor } from './command-doctor';
 import { fingerprint, keygen } from './command-keys';
+import { proxy } from './command-proxy';
 import { recv } from './command-recv';
 import { pull, send } from './command-send';
 import { EXIT, statusOfError } from './exit-status';
@@ -16,6 +17,7 @@ import {
   addWriteOptions,
   parseInteger,
 } from './options';
+import { addProxyOptions } from './options-proxy';
 import { createOutput } from './output';
 
 const EPILOGUE = `
@@ -26,6 +28,8 @@ Start the receiver, then the sender, with the same secret on both machines:
 Or let others fetch:
   $ ktls-transfer recv /data --serve --keep --listen 9999 --secret-file key
   $ ktls-transfer pull host:9999/sub /data --secret-file key
+Put TLS in front of a server that has none:
+  $ ktls-transfer proxy --listen 443 --target localhost:80 --cert cert.pem --key key.pem
 
 Environment: KTLS_TRANSFER_SECRET holds the secret where neither --secret-file nor --secret is given.
 
@@ -123,6 +127,16 @@ function createProgram(done: (status: number) => void): Command {
       ),
     ),
   ).action(act(pull));
+
+  addProxyOptions(
+    program
+      .command('proxy')
+      .summary('relay connections to a server, with or without TLS on either side')
+      .description(
+        'Accepts TCP connections and relays each to the target, outside JavaScript, until a signal ends it: running ' +
+          'connections then go on to their ends, unless a second signal comes.',
+      ),
+  ).action(act(proxy));
 
   program
     .command('keygen')

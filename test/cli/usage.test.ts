@@ -11,7 +11,7 @@ import { temporaryFolder } from '../helpers/temporary-folder';
 const top = join(__dirname, '..', '..');
 const folder = temporaryFolder(t);
 const path = (name: string) => join(folder, name);
-const commands = ['recv', 'send', 'pull', 'keygen', 'fingerprint', 'doctor'];
+const commands = ['recv', 'send', 'pull', 'proxy', 'keygen', 'fingerprint', 'doctor'];
 const code = 'ERR_KTLS_INVALID_OPTION';
 
 t.test('--help names every command, --version the version', async (t) => {
@@ -57,6 +57,10 @@ const wrongUsage: string[][] = [
   ['recv', folder, '--listen', '65536'],
   ['recv', folder, '--fsync', 'often'],
   ['fingerprint'],
+  ['proxy'],
+  ['proxy', '--listen', '0'],
+  ['proxy', '--target', '80'],
+  ['proxy', '--listen', '0', '--target', '80', '--mode', 'fast'],
 ];
 
 t.test('wrong usage is status 2, with a word on the standard error', async (t) => {
@@ -77,6 +81,10 @@ t.test('so are options that the library refuses, and a machine reads the result 
     ['send', folder, 'h:1', '--secret-file', path('empty')],
     ['send', folder, 'h:1', '--cert', path('good'), '--secret-file', path('good')],
     ['send', folder, 'h:1'],
+    ['proxy', '--listen', '0', '--target', 'nowhere'],
+    ['proxy', '--listen', '0', '--target', '80', '--cert', path('good')],
+    ['proxy', '--listen', '0', '--target', '80', '--ca', path('good')],
+    ['proxy', '--listen', '0', '--target', '80', '--max-connections', '0'],
   ];
   writeFileSync(path('good'), `${'x'.repeat(20)}\n`, { mode: 0o600 });
   writeFileSync(path('empty'), '\n', { mode: 0o600 });
