@@ -3,4 +3,5 @@
 
 export { metrics } from './https/metrics';
 export { registerMetrics } from './https/prometheus';
+export { sendFile } from './https/send-file';
 export { createServer, HttpsServer } from './https/server';

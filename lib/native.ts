@@ -334,6 +334,14 @@ export interface Addon {
   probe(): ProbeReport;
   /** F_DUPFD_CLOEXEC. */
   duplicateDescriptor(fd: number): number;
+  /**
+   * Opens for reading, confined below `root` where that is given (RESOLVE_BENEATH). Undefined where the
+   * kernel would have to ask the disk: openFile() then. The descriptor is the caller's.
+   */
+  openCachedFile(path: string, root?: string): number | undefined;
+  openFile(path: string, root?: string): Promise<number>;
+  /** The number of bytes read; -1 where it would have to wait, or cannot. */
+  readCached(fd: number, offset: number, into: Uint8Array): number;
   HandshakeChannel: HandshakeChannelConstructor;
   Relay: NativeRelayConstructor;
   sockmapSupport(): SockmapSupport;

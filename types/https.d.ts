@@ -1,7 +1,7 @@
-// HTTPS serving, `ktls-transfer/https`: createServer(), HttpsServer. lib/https implements exactly these.
+// HTTPS serving, `ktls-transfer/https`: createServer(), HttpsServer, sendFile(). lib/https implements exactly these.
 /// <reference types="node" />
 
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http';
 import { Server, type ServerOptions } from 'node:https';
 
 import type { KtlsSocket, SocketOptions, TicketKeySource } from './index.js';
@@ -33,6 +33,61 @@ export interface HttpsServerOptions
   ticketKeys?: TicketKeySource | undefined;
   /** Milliseconds between two looks at a file or function. Default 60,000. */
   ticketKeysInterval?: number | undefined;
+}
+
+/**
+ * Answers a request with a file: with ranges, validators and types as `send` has them for express, and the bytes
+ * sent natively behind the head where `req.socket` is a {@link KtlsSocket}. Any other `res` gets them by a stream:
+ * of `node:http`, `node:https`, `node:http2`'s compatibility layer, and one whose `write` somebody has replaced.
+ *
+ * One range is answered with 206; several, as `send` does it, with the whole file. What cannot be sent is answered
+ * with 403, 404, 412, 416 or 500. A file that shrinks while it is sent ends the connection.
+ *
+ * @param path - With `root`, a path as a request has it (`req.url`): percent-encoded, below `root`; a query is
+ *   left out. Without, a path of the file system, which whoever calls has chosen.
+ * @returns When the response has been handed over, or its connection has gone.
+ * @throws ERR_HTTP_HEADERS_SENT; what `res.setHeader()` throws for `headers`.
+ *
+ * @example
+ * createServer({ key, cert }, (req, res) => sendFile(req, res, req.url, { root: '/srv' })).listen(8443);
+ */
+export function sendFile(
+  req: IncomingMessage,
+  res: ServerResponse,
+  path: string,
+  options?: SendFileOptions,
+): Promise<void>;
+
+export interface SendFileOptions {
+  /**
+   * The directory that `path` is below, and never leaves: not by `..`, and not by a symlink, whoever puts it there
+   * and when. Symlinks that stay below it are followed (Linux 5.6; before, none is).
+   */
+  root?: string | undefined;
+  /** With `root`: the file for a path that ends with a slash; false: 404. Default `'index.html'`. */
+  index?: string | false | undefined;
+  /** For the response. ETag, Last-Modified, Cache-Control and Content-Type are kept where they are given. */
+  headers?: OutgoingHttpHeaders | undefined;
+  /** The first byte of what is served as the whole. Default 0. */
+  start?: number | undefined;
+  /** The last one. Default: the last of the file. */
+  end?: number | undefined;
+  /** Destroys the response, and with it the connection. */
+  signal?: AbortSignal | undefined;
+  /** With `root`, names that begin with a dot: `'ignore'` answers 404, `'deny'` 403. Default `'ignore'`. */
+  dotfiles?: 'allow' | 'deny' | 'ignore' | undefined;
+  /** Milliseconds for Cache-Control. Default 0. */
+  maxAge?: number | undefined;
+  /** In Cache-Control. Default false. */
+  immutable?: boolean | undefined;
+  /** Default true. */
+  cacheControl?: boolean | undefined;
+  /** Default true. */
+  etag?: boolean | undefined;
+  /** Default true. */
+  lastModified?: boolean | undefined;
+  /** Default true. */
+  acceptRanges?: boolean | undefined;
 }
 
 /** An `https.Server`. Made by {@link createServer}. */

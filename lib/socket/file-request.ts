@@ -1,7 +1,6 @@
 // A range of a file that waits for its turn among a socket's writes.
-import { constants, fstat, type PathLike, type Stats } from 'node:fs';
+import { constants, fstatSync, type PathLike } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { promisify } from 'node:util';
 
 import type { SendFileOptions } from '../../types/index';
 import { AbortError, KtlsError } from '../errors';
@@ -19,8 +18,6 @@ interface Range {
 
 const isPath = (source: unknown): source is PathLike =>
   typeof source === 'string' || Buffer.isBuffer(source) || source instanceof URL;
-
-const statOf: (fd: number) => Promise<Stats> = promisify(fstat);
 
 export class FileRequest {
   #settled = false;
@@ -68,9 +65,7 @@ export class FileRequest {
       const { source } = this;
       // A FIFO without a writer would otherwise hold one of the few threads that files have.
       if (isPath(source)) handle = await open(source, constants.O_RDONLY | constants.O_NONBLOCK);
-      const range = await this.#range(
-        typeof source === 'number' ? source : (handle ?? (source as FileHandle)).fd,
-      );
+      const range = this.#range(typeof source === 'number' ? source : (handle ?? (source as FileHandle)).fd);
       if (this.#settled || destroyed()) throw this.#aborted();
       this.#stop = () => native.cancelJob();
       const sent = native.sendFile(range.fd, range.offset, range.count);
@@ -96,9 +91,10 @@ export class FileRequest {
     return sending && !ofFile ? error : undefined;
   }
 
-  async #range(fd: number): Promise<Range> {
+  #range(fd: number): Range {
     const { start = 0, end } = this.options;
-    const stats = await statOf(fd);
+    // Of an open file: nothing is looked up.
+    const stats = fstatSync(fd);
     if (!stats.isFile()) {
       throw new KtlsError('ERR_KTLS_FILE_TYPE', 'sendFile() sends regular files only: pipe anything else');
     }

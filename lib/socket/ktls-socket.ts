@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
 import type { SendFileOptions, SocketOptions } from '../../types/index';
-import { KtlsError } from '../errors';
+import { AbortError, KtlsError } from '../errors';
 import { type Authentication, alertFailure } from '../handshake/failure';
 import {
   type CipherName,
@@ -70,6 +70,8 @@ export class KtlsSocket extends Duplex {
   readonly #native: NativeSocket;
   readonly #session: Session | undefined;
   readonly #files = new WeakMap<Buffer, FileRequest>();
+  /** Of fileChunk(), and perhaps not yet written. */
+  readonly #unwritten = new Set<FileRequest>();
   #reading = false;
   /** The write, or the end, that native code has not finished. */
   #waiting: Callback | undefined;
@@ -204,6 +206,7 @@ export class KtlsSocket extends Duplex {
 
   #transmit(request: FileRequest, callback: Callback): void {
     this.#fileStart = this.#native.bytesWritten;
+    this.#unwritten.delete(request);
     request
       .run(this.#native, () => this.destroyed && (this.errored ?? true))
       .then((fatal) => {
@@ -248,12 +251,30 @@ export class KtlsSocket extends Duplex {
         );
         return;
       }
-      const place = Buffer.alloc(0);
-      this.#files.set(place, request);
-      this.write(place, (error) => {
+      this.write(this.#place(request), (error) => {
         if (error) request.fail(this.errored ?? error);
       });
     });
+  }
+
+  /**
+   * As sendFile(), for those who write through a stream of their own: the chunk whose place among the
+   * writes is the file's.
+   */
+  fileChunk(source: FileSource, options: SendFileOptions): { chunk: Buffer; sent: Promise<number> } {
+    let chunk: Buffer = Buffer.alloc(0);
+    const sent = new Promise<number>((resolve, reject) => {
+      const request = new FileRequest(source, options, resolve, reject);
+      this.#unwritten.add(request);
+      chunk = this.#place(request);
+    });
+    return { chunk, sent };
+  }
+
+  #place(request: FileRequest): Buffer {
+    const place = Buffer.alloc(0);
+    this.#files.set(place, request);
+    return place;
   }
 
   // --- The end -------------------------------------------------------------------------------------
@@ -262,6 +283,8 @@ export class KtlsSocket extends Duplex {
     clearTimeout(this.#timer);
     if (!this.#handedOver) this.#native.close(this.#reset);
     this.#session?.tls.destroy();
+    for (const request of this.#unwritten) request.fail(error ?? new AbortError());
+    this.#unwritten.clear();
     callback(error);
     setImmediate(() => this.emit('close', error !== null));
   }

@@ -1,6 +1,5 @@
 #include "engine/receiver.h"
 
-#include "base/thread.h"
 #include "engine/handshake.h"
 #include "engine/receiver_worker.h"
 
@@ -19,22 +18,15 @@ Receiver::Receiver(ReceiverOptions options, std::unique_ptr<Session> session,
                    std::function<void()> connection_needed)
     : options_(std::move(options)),
       session_(std::move(session)),
-      connection_needed_(std::move(connection_needed)) {}
+      connection_needed_(std::move(connection_needed)),
+      crew_(*session_, "ktls-receive",
+            [this](std::unique_ptr<Link> link) { return employ(std::move(link)); }) {}
 
 Receiver::~Receiver() = default;
 
 Status Receiver::run(std::unique_ptr<Link> first) {
   Status started = start(std::move(first));
-  std::list<std::thread> ended;
-  std::vector<std::unique_ptr<Link>> dropped;
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return connected_ == 0; });
-    ended_ = true;
-    ended = std::move(threads_);
-    dropped = std::move(early_);
-  }
-  for (std::thread& thread : ended) thread.join();
+  crew_.join();
   session_->stop();
   KTLS_TRY(std::move(started));
   // This object may live on until JavaScript collects it; temporary files and descriptors must not.
@@ -57,51 +49,14 @@ Status Receiver::start(std::unique_ptr<Link> first) {
     return status;
   }
   sink_ = std::move(*sink);
-  KTLS_TRY(start_worker(std::move(first)));
-  std::vector<std::unique_ptr<Link>> early;
-  {
-    std::lock_guard lock(mutex_);
-    running_ = true;
-    early = std::move(early_);
-  }
-  for (std::unique_ptr<Link>& link : early) add(std::move(link));
-  return Status();
+  return crew_.start(std::move(first));
 }
 
-Status Receiver::start_worker(std::unique_ptr<Link> link) {
-  std::lock_guard lock(mutex_);
-  if (ended_ || session_->stopped()) return Status();
+Result<std::function<void()>> Receiver::employ(std::unique_ptr<Link> link) {
   Result<FileHash> hash = FileHash::create(options_.verify, link->hash_key);
   if (!hash.ok()) return std::move(hash).status();
   auto worker = std::make_shared<ReceiverWorker>(*this, std::move(link), std::move(*hash));
-  Result<std::thread> thread = start_thread("ktls-receive", [worker] { worker->run(); });
-  if (!thread.ok()) return std::move(thread).status();
-  threads_.push_back(std::move(*thread));
-  connected_++;
-  used_++;
-  return Status();
-}
-
-void Receiver::add(std::unique_ptr<Link> link) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!running_) {
-      if (!ended_) early_.push_back(std::move(link));
-      return;
-    }
-  }
-  Status started = start_worker(std::move(link));
-  if (!started.ok()) session_->fail(started);
-}
-
-uint32_t Receiver::connections_used() const {
-  std::lock_guard lock(mutex_);
-  return used_;
-}
-
-uint32_t Receiver::connections_open() const {
-  std::lock_guard lock(mutex_);
-  return connected_ + static_cast<uint32_t>(early_.size());
+  return std::function<void()>([worker] { worker->run(); });
 }
 
 wire::Counts Receiver::counts() const {
@@ -129,14 +84,6 @@ Status Receiver::begin_commit(bool carries_entries) {
   }
   committing_ = true;
   return Status();
-}
-
-void Receiver::leave_connection() {
-  {
-    std::lock_guard lock(mutex_);
-    connected_--;
-  }
-  changed_.notify_all();
 }
 
 bool Receiver::first_announcement(uint32_t directory) {

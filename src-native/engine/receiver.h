@@ -2,17 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "engine/block_files.h"
+#include "engine/crew.h"
 #include "engine/session.h"
 #include "fs/sink.h"
 #include "wire/hello.h"
@@ -39,12 +37,12 @@ class Receiver {
   // counted is under its final name. After a failure nothing of it is under a temporary one.
   Status run(std::unique_ptr<Link> first);
   // From any thread, at any time. Comes too late when the transfer has ended: the link is then dropped.
-  void add(std::unique_ptr<Link> link);
+  void add(std::unique_ptr<Link> link) { crew_.add(std::move(link)); }
   // Connections that are not closed yet.
-  uint32_t connections_open() const;
+  uint32_t connections_open() const { return crew_.open(); }
 
   Session& session() { return *session_; }
-  uint32_t connections_used() const;
+  uint32_t connections_used() const { return crew_.used(); }
   bool verifies() const { return options_.verify; }
   // What is under final names, and in `failed` what arrived and is not; final after run().
   wire::Counts counts() const;
@@ -56,7 +54,7 @@ class Receiver {
            std::function<void()> connection_needed);
 
   Status start(std::unique_ptr<Link> first);
-  Status start_worker(std::unique_ptr<Link> link);
+  Result<std::function<void()>> employ(std::unique_ptr<Link> link);
 
   // --- What the workers share ---------------------------------------------------------------------
 
@@ -65,7 +63,6 @@ class Receiver {
   void end_entries();
   // The sender says that everything was sent: protocol while another connection still carries entries.
   Status begin_commit(bool carries_entries);
-  void leave_connection();
   // True the first time for each directory.
   bool first_announcement(uint32_t directory);
   void add_failed_directory(uint32_t directory);
@@ -81,17 +78,12 @@ class Receiver {
   std::atomic<bool> any_failed_directory_{false};  // spares the lock on the hot path
 
   mutable std::mutex mutex_;  // guards everything below
-  std::condition_variable changed_;
-  std::list<std::thread> threads_;
-  uint32_t connected_ = 0;
-  uint32_t used_ = 0;
-  uint32_t carrying_ = 0;  // connections that carry entries and have not said CONN_DONE
+  uint32_t carrying_ = 0;     // connections that carry entries and have not said CONN_DONE
   bool committing_ = false;
-  bool running_ = false;  // there is a sink
-  bool ended_ = false;
-  std::vector<std::unique_ptr<Link>> early_;  // added before that
   std::vector<bool> announced_;
   std::set<uint32_t> failed_directories_;
+
+  Crew crew_;  // guards itself; the last member, since its workers use all others
 };
 
 }  // namespace ktls::engine

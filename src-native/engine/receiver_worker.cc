@@ -40,7 +40,7 @@ void ReceiverWorker::run() {
   file_.reset();
   block_file_.reset();
   link_.reset();
-  receiver_.leave_connection();
+  receiver_.crew_.leave_connection();
 }
 
 Status ReceiverWorker::work() {

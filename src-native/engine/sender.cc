@@ -1,16 +1,9 @@
 #include "engine/sender.h"
 
-#include "base/thread.h"
 #include "engine/handshake.h"
 #include "engine/sender_worker.h"
 
 namespace ktls::engine {
-
-namespace {
-
-constexpr std::chrono::milliseconds kGlance{20};
-
-}  // namespace
 
 Mode effective_mode(Mode wanted, bool verify, const tls::Connection& connection) {
   // What is hashed has to be read.
@@ -32,22 +25,14 @@ Sender::Sender(SenderOptions options, std::unique_ptr<Session> session,
     : options_(std::move(options)),
       session_(std::move(session)),
       connection_needed_(std::move(connection_needed)),
-      queue_(session_->patience().cancel) {}
+      queue_(session_->patience().cancel),
+      crew_(*session_, "ktls-send", [this](std::unique_ptr<Link> link) { return employ(std::move(link)); }) {}
 
 Sender::~Sender() = default;
 
 Status Sender::run(std::unique_ptr<Link> first) {
   Status started = start(std::move(first));
-  std::list<std::thread> ended;
-  std::vector<std::unique_ptr<Link>> dropped;
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return connected_ == 0; });
-    finishing_ = true;
-    ended = std::move(threads_);
-    dropped = std::move(early_);
-  }
-  for (std::thread& thread : ended) thread.join();
+  crew_.join();
   session_->stop();
   KTLS_TRY(std::move(started));
   return session_->outcome();
@@ -61,14 +46,7 @@ Status Sender::start(std::unique_ptr<Link> first) {
     say_error(*first, status, session_->farewell());
     return status;
   }
-  KTLS_TRY(start_worker(std::move(first)));
-  std::vector<std::unique_ptr<Link>> early;
-  {
-    std::lock_guard lock(mutex_);
-    running_ = true;
-    early = std::move(early_);
-  }
-  for (std::unique_ptr<Link>& link : early) add(std::move(link));
+  KTLS_TRY(crew_.start(std::move(first)));
   walk(**tree);
   return Status();
 }
@@ -100,79 +78,11 @@ void Sender::walk(fs::Walk& walk) {
   queue_.close();
 }
 
-Status Sender::start_worker(std::unique_ptr<Link> link) {
-  std::lock_guard lock(mutex_);
-  if (finishing_ || session_->stopped()) return Status();
+Result<std::function<void()>> Sender::employ(std::unique_ptr<Link> link) {
   Result<FileHash> hash = FileHash::create(options_.verify, link->hash_key);
   if (!hash.ok()) return std::move(hash).status();
   auto worker = std::make_shared<SenderWorker>(*this, std::move(link), std::move(*hash));
-  Result<std::thread> thread = start_thread("ktls-send", [worker] { worker->run(); });
-  if (!thread.ok()) return std::move(thread).status();
-  threads_.push_back(std::move(*thread));
-  working_++;
-  connected_++;
-  used_++;
-  return Status();
-}
-
-void Sender::add(std::unique_ptr<Link> link) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!running_) {
-      if (!finishing_) early_.push_back(std::move(link));
-      return;
-    }
-  }
-  Status started = start_worker(std::move(link));
-  if (!started.ok()) session_->fail(started);
-  {
-    // Only now: whoever waits for it must not find itself the last at work.
-    std::lock_guard lock(mutex_);
-    if (wanted_ > 0) {
-      wanted_--;
-      spare_++;
-    }
-  }
-  changed_.notify_all();
-}
-
-uint32_t Sender::connections_used() const {
-  std::lock_guard lock(mutex_);
-  return used_;
-}
-
-uint32_t Sender::connections_open() const {
-  std::lock_guard lock(mutex_);
-  return connected_ + static_cast<uint32_t>(early_.size());
-}
-
-bool Sender::leave_work() {
-  std::unique_lock lock(mutex_);
-  if (--working_ > 0) return false;
-  finishing_ = true;
-  while (connected_ > 1 && !session_->stopped()) changed_.wait_for(lock, kGlance);
-  return true;
-}
-
-void Sender::leave_connection() {
-  {
-    std::lock_guard lock(mutex_);
-    connected_--;
-  }
-  changed_.notify_all();
-}
-
-bool Sender::await_replacement() {
-  {
-    std::lock_guard lock(mutex_);
-    wanted_++;
-  }
-  if (options_.initiator) connection_needed_();
-  std::unique_lock lock(mutex_);
-  while (spare_ == 0 && !session_->stopped()) changed_.wait_for(lock, kGlance);
-  if (session_->stopped()) return false;
-  spare_--;
-  return true;
+  return std::function<void()>([worker] { worker->run(); });
 }
 
 void Sender::add_hard_link(HardLink link) {

@@ -2,16 +2,14 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "engine/crew.h"
 #include "engine/session.h"
 #include "engine/work_queue.h"
 #include "wire/hello.h"
@@ -58,14 +56,14 @@ class Sender {
   // Blocks until the transfer has ended and no thread is left.
   Status run(std::unique_ptr<Link> first);
   // From any thread, at any time. Comes too late when the transfer has ended: the link is then dropped.
-  void add(std::unique_ptr<Link> link);
+  void add(std::unique_ptr<Link> link) { crew_.add(std::move(link)); }
   // Connections that are not closed yet.
-  uint32_t connections_open() const;
+  uint32_t connections_open() const { return crew_.open(); }
 
   Session& session() { return *session_; }
   // What the receiver says it holds; valid after run() succeeded.
   const wire::Counts& receiver_counts() const { return receiver_counts_; }
-  uint32_t connections_used() const;
+  uint32_t connections_used() const { return crew_.used(); }
   Mode mode_used() const { return mode_used_; }
   bool verifies() const { return options_.verify; }
 
@@ -76,17 +74,11 @@ class Sender {
 
   void walk(fs::Walk& walk);
   Status start(std::unique_ptr<Link> first);
-  Status start_worker(std::unique_ptr<Link> link);
+  Result<std::function<void()>> employ(std::unique_ptr<Link> link);
 
   // --- What the workers share ---------------------------------------------------------------------
 
   uint32_t next_block_file() { return next_block_file_.fetch_add(1, std::memory_order_relaxed); }
-  // A worker has no work left. True for the last one: all others have closed their connections then,
-  // so the receiver has handled all they sent.
-  bool leave_work();
-  void leave_connection();
-  // Waits for a connection that takes this one's place. False when the session stopped.
-  bool await_replacement();
   void add_hard_link(HardLink link);
   void add_skipped(uint32_t directory, const std::string& name, wire::Report report);
   bool was_skipped(uint32_t directory, const std::string& name);
@@ -99,19 +91,11 @@ class Sender {
   wire::Counts receiver_counts_;  // written by the last worker, read after run()
   Mode mode_used_ = Mode::read_send;
 
-  mutable std::mutex mutex_;  // guards everything below
-  std::condition_variable changed_;
-  std::list<std::thread> threads_;
-  uint32_t working_ = 0;    // connections with a worker that may take work
-  uint32_t connected_ = 0;  // connections not yet closed
-  uint32_t used_ = 0;
-  uint32_t spare_ = 0;  // connections added in answer to connection_needed, not yet claimed
-  uint32_t wanted_ = 0;
-  bool running_ = false;                      // the first connection has a worker
-  bool finishing_ = false;                    // the last worker speaks: too late for others
-  std::vector<std::unique_ptr<Link>> early_;  // added before the first has a worker
+  std::mutex mutex_;  // guards everything below
   std::vector<HardLink> hard_links_;
   std::set<std::pair<uint32_t, std::string>> skipped_names_;
+
+  Crew crew_;  // guards itself; the last member, since its workers use all others
 };
 
 }  // namespace ktls::engine

@@ -27,25 +27,29 @@ SenderWorker::SenderWorker(Sender& sender, std::unique_ptr<Link> link, FileHash 
 
 void SenderWorker::run() {
   Status status = work();
-  if (status.ok()) status = sender_.leave_work() ? finish() : leave();
+  if (status.ok()) status = sender_.crew_.leave_work() ? finish() : leave();
   if (!status.ok()) {
     session().fail(explain(std::move(status)));
     say_error(*link_, session().outcome(), session().farewell());
   }
   link_.reset();
-  sender_.leave_connection();
+  sender_.crew_.leave_connection();
 }
 
 Status SenderWorker::work() {
   std::shared_ptr<const fs::Directory> last;
   for (;;) {
     if (link_->connection().key_nearly_spent()) {
-      if (!sender_.options_.initiator) {
+      bool initiator = sender_.options_.initiator;
+      if (!initiator) {
         KTLS_TRY(link_->reserve(0, patience()));
         link_->out().header(wire::FrameType::connection_needed, 0);
       }
       KTLS_TRY(flush());
-      return sender_.await_replacement() ? Status() : Status::of(Code::cancelled);
+      bool replaced = sender_.crew_.await_replacement([&] {
+        if (initiator) sender_.connection_needed_();
+      });
+      return replaced ? Status() : Status::of(Code::cancelled);
     }
     WorkQueue::Work next = sender_.queue_.next(std::min(kLongestSilence, session().idle() / 3), last.get());
     if (auto* batch = std::get_if<fs::Batch>(&next)) {

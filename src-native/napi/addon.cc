@@ -13,6 +13,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonData);
   exports.Set("initialize", Napi::Function::New(env, initialize, "initialize"));
   export_descriptor(env, exports);
+  export_file(env, exports);
   export_handshake_channel(env, exports);
   export_probe(env, exports);
   export_engine(env, exports);

@@ -26,6 +26,7 @@ struct AddonData {
 
 // Each puts what one file of this folder offers onto the addon.
 void export_descriptor(Napi::Env env, Napi::Object exports);
+void export_file(Napi::Env env, Napi::Object exports);
 void export_handshake_channel(Napi::Env env, Napi::Object exports);
 void export_probe(Napi::Env env, Napi::Object exports);
 void export_engine(Napi::Env env, Napi::Object exports);

@@ -7,9 +7,24 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <fstream>
+
 namespace ktls::net {
 
 namespace {
+
+// A segment over loopback, the longest, and what the kernel counts beside its bytes.
+constexpr int kSmallestSendBuffer = 128 * 1024;
+
+// What autotuning may make of a send buffer, in bytes; 0 when that cannot be read.
+int largest_autotuned_send_buffer() {
+  std::ifstream file("/proc/sys/net/ipv4/tcp_wmem");
+  int least = 0;
+  int initial = 0;
+  int most = 0;
+  file >> least >> initial >> most;
+  return file ? most : 0;
+}
 
 struct Address {
   sockaddr_storage storage{};
@@ -75,6 +90,17 @@ Status set_nodelay(int fd) {
   const int on = 1;
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) return {};
   return Status::system("setsockopt", errno);
+}
+
+void widen_send_buffer(int fd) {
+  int size = 0;
+  socklen_t length = sizeof size;
+  // The file is read only where it may matter: a buffer starts beyond this on most links.
+  if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) != 0 || size >= kSmallestSendBuffer) return;
+  const int most = largest_autotuned_send_buffer();
+  if (most == 0 || most >= kSmallestSendBuffer) return;
+  // The kernel doubles it, and takes less without an error.
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSmallestSendBuffer, sizeof kSmallestSendBuffer);
 }
 
 Result<SocketPair> loopback_pair() {

@@ -11,6 +11,11 @@ Status set_nonblocking(int fd);
 // TCP_NODELAY. Sending what corking held back is a side effect that the kernel documents (tcp(7)).
 Status set_nodelay(int fd);
 
+// Gives a send buffer that the system keeps below a segment (net.ipv4.tcp_wmem, tcp(7)) the size of several,
+// as far as net.core.wmem_max allows: each write that filled it would wait for a delayed acknowledgement, 40
+// ms. Any other buffer is left to the kernel's autotuning.
+void widen_send_buffer(int fd);
+
 struct SocketPair {
   Fd first;
   Fd second;

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "tests/check.h"
-#include "tests/tls_connection_support.h"
+#include "tests/tls_kernel_support.h"
 #include "tls/handshake_message.h"
 #include "tls/kernel_reader.h"
 #include "tls/kernel_socket.h"
@@ -16,59 +16,11 @@ using namespace ktls::tls;
 
 namespace {
 
-const ConnectionOptions kKernel = {.kernel = KernelPolicy::require};
-const ConnectionOptions kUser = {.kernel = KernelPolicy::off};
-
 struct Pairing {
   const ConnectionOptions& a;
   const ConnectionOptions& b;
 };
 const Pairing kPairings[] = {{kKernel, kUser}, {kUser, kKernel}, {kKernel, kKernel}};
-
-Fd file_of(Bytes content) {
-  char name[] = "/tmp/tls_kernel_test.XXXXXX";
-  Fd file(mkostemp(name, O_CLOEXEC));
-  CHECK(static_cast<bool>(file));
-  unlink(name);
-  CHECK_EQ(write(file.get(), content.data(), content.size()), static_cast<ssize_t>(content.size()));
-  return file;
-}
-
-// A full read of exactly `length` bytes.
-Buffer read_exactly(Connection& connection, size_t length) {
-  Buffer all(length);
-  for (size_t got = 0; got < length;) {
-    Result<size_t> more = read_after_wait(connection, MutableBytes(all).subspan(got));
-    CHECK_OK(more);
-    got += *more;
-  }
-  return all;
-}
-
-// Calls `step` until it has moved `length` bytes, on a thread of its own while this one reads them.
-template <typename Step>
-Buffer carry_by(Connection& from, Connection& to, size_t length, Step step) {
-  Status failure;
-  std::thread sender([&] {
-    for (size_t sent = 0; sent < length;) {
-      Result<size_t> moved = step(sent);
-      if (moved.ok()) {
-        sent += *moved;
-      } else if (moved.is(Code::would_block)) {
-        pollfd watched = {from.fd(), POLLOUT, 0};
-        poll(&watched, 1, 10000);
-      } else {
-        failure = moved.status();
-        return;
-      }
-    }
-    while (from.flush().is(Code::would_block)) usleep(1000);
-  });
-  Buffer all = read_exactly(to, length);
-  sender.join();
-  CHECK_OK(failure);
-  return all;
-}
 
 }  // namespace
 

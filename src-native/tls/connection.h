@@ -41,9 +41,10 @@ struct ConnectionOptions {
 // One thread may read while another writes; two must not read at once, nor write at once.
 class Connection {
  public:
-  // Takes the descriptor, makes it non-blocking, sets TCP_NODELAY, and gives each direction its
-  // record layer. kernel_required when policy is `require` and a direction cannot have it;
-  // unsupported when there is no OpenSSL: the kernel's record layer, too, gets its keys through it.
+  // Takes the descriptor, makes it non-blocking, sets TCP_NODELAY and, where the system's is tiny, a larger
+  // send buffer, and gives each direction its record layer. kernel_required when policy is `require` and a
+  // direction cannot have it; unsupported when there is no OpenSSL: the kernel's record layer, too, gets its
+  // keys through it.
   static Result<std::unique_ptr<Connection>> create(Fd fd, const TrafficState& tx, const TrafficState& rx,
                                                     const ConnectionOptions& options);
   // No TLS: what `encryption: 'none'` together with `insecure: true` gives. The same interface.

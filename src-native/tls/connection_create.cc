@@ -70,6 +70,7 @@ Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState
   if (openssl() == nullptr) return Status::fail(Code::unsupported, kNoOpenssl);
   KTLS_TRY(net::set_nonblocking(fd.get()));
   KTLS_TRY(net::set_nodelay(fd.get()));
+  net::widen_send_buffer(fd.get());
   const char* off = "kernel: 'off' was asked for";
   const Choice choice = options.kernel == KernelPolicy::off ? Choice{off, off} : take_over(fd.get(), tx, rx);
   RecordReport report = {choice.tx.empty() ? Placement::kernel : Placement::user,
@@ -101,6 +102,7 @@ Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState
 Result<std::unique_ptr<Connection>> Connection::create_plain(Fd fd) {
   KTLS_TRY(net::set_nonblocking(fd.get()));
   KTLS_TRY(net::set_nodelay(fd.get()));
+  net::widen_send_buffer(fd.get());
   auto writer = std::make_unique<PlainWriter>(fd.get());
   auto reader = std::make_unique<PlainReader>(fd.get());
   RecordReport report = {Placement::none, Placement::none, "no encryption: it was asked for, as insecure"};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "net/socket.h"
 #include "net/transfer.h"
 #include "tls/handshake_message.h"
 #include "tls/kernel_socket.h"
@@ -43,13 +44,20 @@ Result<size_t> KernelWriter::send_file(int file, off_t* offset, size_t count) {
   if (count == 0) return size_t{0};
   Result<size_t> sent = net::send_file_some(fd_, file, offset, count);
   if (sent.ok()) open_record_ = *sent < count;
-  return sent;
+  return pushed(std::move(sent));
 }
 
 Result<size_t> KernelWriter::splice_from(int pipe, size_t count, bool more) {
   if (count == 0) return size_t{0};
   Result<size_t> sent = net::splice_some(fd_, pipe, count, more);
   if (sent.ok()) open_record_ = more || *sent < count;
+  return pushed(std::move(sent));
+}
+
+// The kernel hands TCP every record of a range but the last as if it were corked. Where the send buffer is
+// smaller than a segment, it fills before TCP sends anything: nothing would ever make room.
+Result<size_t> KernelWriter::pushed(Result<size_t> sent) {
+  if (sent.is(Code::would_block)) KTLS_TRY(net::set_nodelay(fd_));
   return sent;
 }
 

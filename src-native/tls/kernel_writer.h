@@ -26,6 +26,7 @@ class KernelWriter final : public RecordWriter {
 
  private:
   Status send_record(ContentType type, Bytes content);
+  Result<size_t> pushed(Result<size_t> sent);
 
   const int fd_;
   TrafficState state_;  // the sequence is that of the key's first record here

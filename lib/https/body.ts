@@ -1,0 +1,87 @@
+// The body of a response out of a file: natively behind the head where the connection is ours, else by
+// a stream.
+import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
+
+import { KtlsSocket } from '../socket/ktls-socket';
+import type { ServedFile } from './file';
+
+/** Smaller ones share the record, and the system call, of the head. */
+const SMALL_BYTES = 16 * 1024;
+
+export interface Range {
+  start: number;
+  count: number;
+}
+
+/** Resolves when the response has been handed over, or its connection has gone. Closes the file. */
+export async function sendBody(
+  req: IncomingMessage,
+  res: ServerResponse,
+  file: ServedFile,
+  range: Range,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const abort = () => res.destroy();
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort);
+  try {
+    if (res.destroyed) return;
+    if (range.count < SMALL_BYTES) await sendSmall(res, file, range);
+    else if (takesFiles(req, res)) await sendNatively(req.socket as unknown as KtlsSocket, res, file, range);
+    else await sendStream(res, file, range);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    file.close();
+  }
+}
+
+/** Whether what is written to the response reaches a socket of ours as it is. */
+function takesFiles(req: IncomingMessage, res: ServerResponse): boolean {
+  return (
+    (req.socket as unknown) instanceof KtlsSocket &&
+    res instanceof ServerResponse &&
+    // Somebody between may compress, or count.
+    res.write === OutgoingMessage.prototype.write &&
+    res.end === OutgoingMessage.prototype.end &&
+    !res.strictContentLength
+  );
+}
+
+async function sendSmall(res: ServerResponse, file: ServedFile, { start, count }: Range): Promise<void> {
+  const body = await file.read(start, count).catch(() => undefined);
+  // The length has been promised.
+  if (body?.length === count) res.end(body);
+  else res.destroy();
+}
+
+async function sendNatively(
+  socket: KtlsSocket,
+  res: ServerResponse,
+  file: ServedFile,
+  { start, count }: Range,
+): Promise<void> {
+  // In its turn among the responses of a connection that pipelines, as all that is written to `res`.
+  const { chunk, sent } = socket.fileChunk(file.fd, { start, end: start + count - 1 });
+  res.write(chunk);
+  try {
+    await sent;
+    res.end();
+  } catch (error) {
+    socket.destroy(error as Error);
+  }
+}
+
+function sendStream(res: ServerResponse, file: ServedFile, { start, count }: Range): Promise<void> {
+  const source = file.stream(start, count);
+  return new Promise((resolve) => {
+    // Also when it is destroyed by the other end.
+    res.once('close', () => source.destroy());
+    source.once('error', () => res.destroy());
+    source.once('end', () => {
+      if (source.bytesRead === count) res.end();
+      else res.destroy();
+    });
+    source.once('close', resolve);
+    source.pipe(res, { end: false });
+  });
+}

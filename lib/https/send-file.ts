@@ -1,0 +1,99 @@
+// A file as the answer to a request. What the answer is (status, validators, ranges, types) `send` decides, as
+// it does for express; how the bytes go out is ours.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import send = require('send');
+
+import type { SendFileOptions } from '../../types/https';
+import { sendBody } from './body';
+import { ServedFile } from './file';
+
+/** What `send` has, and its types leave out. */
+interface Sender extends send.SendStream {
+  res: ServerResponse;
+  send(path: string, stats: ServedFile['stats']): void;
+  sendFile(path: string): void;
+  stream(path: string, range: { start: number; end: number }): void;
+  error(status: number, error?: Error): void;
+  redirect(path: string): void;
+}
+
+/** As HTTP says it, by errno name: the rest is 500. */
+const STATUS: Record<string, number> = {
+  ENOENT: 404,
+  ENOTDIR: 404,
+  ENAMETOOLONG: 404,
+  ELOOP: 404,
+  // It leads out of the root: what is there is nobody's business.
+  EXDEV: 404,
+  ENXIO: 404,
+  EACCES: 403,
+  EPERM: 403,
+};
+
+/** Resolves when the response has been handed over, or its connection has gone. */
+export async function sendFile(
+  req: IncomingMessage,
+  res: ServerResponse,
+  path: string,
+  options: SendFileOptions = {},
+): Promise<void> {
+  const { root, index = 'index.html', headers = {}, signal, ...others } = options;
+  if (res.headersSent) {
+    const message = 'Cannot send a file: the head of the response has been sent';
+    throw Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) res.setHeader(name, value);
+  }
+  // The root that `send` sees is not that of the file system: ServedFile confines.
+  const sender = send(req, withoutQuery(path), { ...others, root: '/', index: false }) as Sender;
+  const wanted = root === undefined ? path : pathBelowRoot(sender, res, index);
+  if (wanted === undefined) return;
+  sender.res = res;
+  let file: ServedFile;
+  try {
+    file = await ServedFile.open(wanted, root);
+  } catch (error) {
+    sender.error(STATUS[(error as NodeJS.ErrnoException).code ?? ''] ?? 500, error as Error);
+    return;
+  }
+  const start = file.stats.isFile() ? decide(sender, wanted, file) : undefined;
+  if (start !== undefined) {
+    // What `send` says in `end` is never less than `start`, even where there is nothing.
+    const count = Number(res.getHeader('Content-Length'));
+    await sendBody(req, res, file, { start, count }, signal);
+    return;
+  }
+  file.close();
+  if (res.headersSent || res.writableEnded) return;
+  if (root !== undefined && index !== false && file.stats.isDirectory()) sender.redirect(wanted);
+  else sender.error(404);
+}
+
+/** As a request has it. */
+function withoutQuery(path: string): string {
+  const [before = ''] = path.split('?', 1);
+  return before;
+}
+
+/** What a percent-encoded path means; undefined where it was refused, and the response has been given. */
+function pathBelowRoot(sender: Sender, res: ServerResponse, index: string | false): string | undefined {
+  let path: string | undefined;
+  sender.sendFile = (resolved) => {
+    path = resolved.slice(1);
+  };
+  sender.pipe(res);
+  if (index !== false && (path === '' || path?.endsWith('/'))) return `${path}${index}`;
+  return path;
+}
+
+/** Sets status and head; the first byte of the body, or undefined where the response has been given. */
+function decide(sender: Sender, path: string, file: ServedFile): number | undefined {
+  let first: number | undefined;
+  sender.stream = (_path, { start }) => {
+    first = start;
+  };
+  sender.send(path, file.stats);
+  return first;
+}

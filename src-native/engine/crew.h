@@ -1,0 +1,66 @@
+// The connections of one end of a transfer: each has a worker, on a thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "engine/session.h"
+
+namespace ktls::engine {
+
+class Crew {
+ public:
+  // Makes what a link's thread runs: all of the connection's life, leave_connection() at its end.
+  using Employ = std::function<Result<std::function<void()>>(std::unique_ptr<Link>)>;
+
+  // `thread_name` as start_thread() takes it. `session` must live as long.
+  Crew(Session& session, const char* thread_name, Employ employ);
+
+  // The first connection, and those that were added before it. Nothing runs when it fails.
+  Status start(std::unique_ptr<Link> first);
+  // From any thread, at any time. Kept until start(); dropped when the session stopped or the work is over.
+  void add(std::unique_ptr<Link> link);
+  // Blocks until every connection has ended, and no thread is left. What is added later is dropped.
+  void join();
+
+  // Connections that are not closed yet.
+  uint32_t open() const;
+  // Connections that had a worker.
+  uint32_t used() const;
+
+  // --- For the workers ------------------------------------------------------------------------------
+
+  // The last call of a worker, when its connection is closed.
+  void leave_connection();
+  // A worker has no work left. True for the last one: all others have closed their connections then, and
+  // nobody joins any more.
+  bool leave_work();
+  // Calls `ask`, then waits for a connection that takes the caller's place. False when the session stopped.
+  bool await_replacement(const std::function<void()>& ask);
+
+ private:
+  Status hire(std::unique_ptr<Link> link);
+
+  Session& session_;
+  const char* const thread_name_;
+  const Employ employ_;
+
+  mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable changed_;
+  std::list<std::thread> threads_;
+  std::vector<std::unique_ptr<Link>> early_;  // added before start()
+  uint32_t connected_ = 0;                    // connections not yet closed
+  uint32_t working_ = 0;                      // of them: with a worker that may take work
+  uint32_t used_ = 0;
+  uint32_t wanted_ = 0;  // replacements that were asked for and have not come
+  uint32_t spare_ = 0;   // that have come, not yet claimed
+  bool running_ = false;
+  bool over_ = false;  // too late to join
+};
+
+}  // namespace ktls::engine

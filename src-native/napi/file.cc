@@ -1,0 +1,82 @@
+// Files that are served: opened and read at once where the kernel has them in memory, else elsewhere
+// than on the event loop. lib/native.ts documents what JavaScript sees.
+#include <errno.h>
+#include <sys/uio.h>
+
+#include <optional>
+
+#include "fs/open_file.h"
+#include "napi/addon.h"
+#include "napi/error.h"
+#include "napi/task.h"
+
+namespace ktls::napi {
+
+namespace {
+
+using fs::Lookup;
+
+struct Wanted {
+  std::optional<std::string> root;
+  std::string path;
+
+  Result<Fd> open(Lookup lookup) const {
+    return root ? fs::open_file_beneath(*root, path, lookup) : fs::open_file(path, lookup);
+  }
+};
+
+Wanted to_wanted(const Napi::CallbackInfo& info) {
+  Wanted wanted;
+  wanted.path = info[0].As<Napi::String>().Utf8Value();
+  if (info[1].IsString()) wanted.root = info[1].As<Napi::String>().Utf8Value();
+  return wanted;
+}
+
+Napi::Value open_cached_file(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Result<Fd> file = to_wanted(info).open(Lookup::cached);
+  if (file.ok()) return Napi::Number::New(env, file->release());
+  if (!file.is(Code::would_block)) throw_error(env, file.status());
+  return env.Undefined();
+}
+
+Napi::Value open_file(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Result<std::shared_ptr<Cancel>> cancel = Cancel::create();
+  if (!cancel.ok()) {
+    throw_error(env, cancel.status());
+    return env.Undefined();
+  }
+  auto opened = std::make_shared<Fd>();
+  return Task::run(
+      env, "ktls-open", *cancel,
+      [wanted = to_wanted(info), opened](const Task::Post&) {
+        Result<Fd> file = wanted.open(Lookup::any);
+        if (!file.ok()) return std::move(file).status();
+        *opened = std::move(*file);
+        return Status();
+      },
+      [opened](Napi::Env env) { return Napi::Number::New(env, opened->release()); });
+}
+
+Napi::Value read_cached(const Napi::CallbackInfo& info) {
+  auto into = info[2].As<Napi::Uint8Array>();
+  iovec part = {into.Data(), into.ByteLength()};
+  ssize_t got;
+  do {
+    got = preadv2(info[0].As<Napi::Number>().Int32Value(), &part, 1, info[1].As<Napi::Number>().Int64Value(),
+                  RWF_NOWAIT);
+  } while (got < 0 && errno == EINTR);
+  // A file system that cannot tell (EOPNOTSUPP) is one that may have to wait.
+  return Napi::Number::New(info.Env(), static_cast<double>(got));
+}
+
+}  // namespace
+
+void export_file(Napi::Env env, Napi::Object exports) {
+  exports.Set("openCachedFile", Napi::Function::New(env, open_cached_file, "openCachedFile"));
+  exports.Set("openFile", Napi::Function::New(env, open_file, "openFile"));
+  exports.Set("readCached", Napi::Function::New(env, read_cached, "readCached"));
+}
+
+}  // namespace ktls::napi

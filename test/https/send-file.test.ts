@@ -1,0 +1,260 @@
+// sendFile(): what a client gets, and what goes over the wire.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer, type IncomingMessage, request as requestPlain } from 'node:http';
+import { type RequestOptions, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { connect, type TLSSocket } from 'node:tls';
+import t from 'tap';
+
+import { sendFile } from '../../lib/https';
+import type { SendFileOptions } from '../../types/https';
+import { credentials } from '../sockets/support';
+import { serve } from './support';
+
+const { ca, server: identity, folder } = credentials(t);
+const root = join(folder, 'root');
+mkdirSync(join(root, 'sub'), { recursive: true });
+const large = randomBytes(3_000_000);
+const small = randomBytes(5000);
+writeFileSync(join(root, 'large.mp4'), large);
+writeFileSync(join(root, 'small.txt'), small);
+writeFileSync(join(root, 'empty'), '');
+writeFileSync(join(root, 'sub', 'index.html'), '<p>');
+writeFileSync(join(root, '.hidden'), 'secret');
+writeFileSync(join(folder, 'outside'), 'secret');
+symlinkSync('../../outside', join(root, 'sub', 'out'));
+symlinkSync('/etc/passwd', join(root, 'absolute'));
+symlinkSync('../small.txt', join(root, 'sub', 'in'));
+
+interface Answer {
+  status: number | undefined;
+  headers: IncomingMessage['headers'];
+  body: Buffer;
+}
+
+async function get(port: number, path: string, options: RequestOptions = {}): Promise<Answer> {
+  const sent = request({ host: '127.0.0.1', port, ca, path, ...options }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, headers: response.headers, body: await buffer(response) };
+}
+
+/** A server that sends what the path names. */
+async function files(t: Tap, options: SendFileOptions = {}): Promise<number> {
+  const { port } = await serve(t, identity, (req, res) =>
+    sendFile(req, res, req.url as string, { root, ...options }),
+  );
+  return port;
+}
+type Tap = { teardown(handler: () => unknown): void };
+
+t.test('files of every size arrive whole, with their type, length and validators', async (t) => {
+  const port = await files(t);
+  for (const [name, content, type] of [
+    ['large.mp4', large, 'video/mp4'],
+    ['small.txt', small, 'text/plain; charset=utf-8'],
+    ['empty', Buffer.alloc(0), 'application/octet-stream'],
+  ] as const) {
+    const { status, headers, body } = await get(port, `/${name}?v=1`);
+    t.equal(status, 200, name);
+    t.ok(body.equals(content));
+    t.match(headers, {
+      'content-type': type,
+      'content-length': String(content.length),
+      'accept-ranges': 'bytes',
+    });
+    t.match(headers.etag, /^W\/"/);
+    const again = await get(port, `/${name}`, { headers: { 'If-None-Match': headers.etag } });
+    t.equal(again.status, 304);
+    t.equal(again.body.length, 0);
+    const refused = await get(port, `/${name}`, { headers: { 'If-Match': '"other"' } });
+    t.equal(refused.status, 412);
+    const head = await get(port, `/${name}`, { method: 'HEAD' });
+    t.equal(head.headers['content-length'], String(content.length));
+  }
+});
+
+t.test('ranges are answered as RFC 9110, 14 has them; several, with the whole file', async (t) => {
+  const port = await files(t);
+  const range = (value: string, more = {}) => get(port, '/large.mp4', { headers: { Range: value, ...more } });
+  for (const [value, start, end] of [
+    ['bytes=0-99', 0, 99],
+    ['bytes=100000-', 100_000, large.length - 1],
+    ['bytes=-50000', large.length - 50_000, large.length - 1],
+    ['bytes=5-99999999', 5, large.length - 1],
+  ] as const) {
+    const { status, headers, body } = await range(value);
+    t.equal(status, 206, value);
+    t.equal(headers['content-range'], `bytes ${start}-${end}/${large.length}`);
+    t.ok(body.equals(large.subarray(start, end + 1)));
+  }
+  const beyond = await range('bytes=3000000-');
+  t.equal(beyond.status, 416);
+  t.equal(beyond.headers['content-range'], `bytes */${large.length}`);
+  t.equal((await range('bytes=0-1,5-6')).body.length, large.length);
+  t.equal((await range('bytes=0-1', { 'If-Range': '"old"' })).status, 200);
+  const { etag } = (await get(port, '/large.mp4', { method: 'HEAD' })).headers;
+  t.equal((await range('bytes=0-1', { 'If-Range': etag })).status, 206);
+});
+
+t.test('nothing outside of the root is served, nor what begins with a dot', async (t) => {
+  const port = await files(t);
+  for (const [path, status] of [
+    ['/../outside', 403],
+    ['/%2e%2e/outside', 403],
+    ['/sub/../../outside', 403],
+    ['/sub/out', 404],
+    ['/absolute', 404],
+    ['//etc/passwd', 404],
+    ['/.hidden', 404],
+    ['/small.txt%00.html', 400],
+    ['/%zz', 400],
+    ['/none', 404],
+    ['/small.txt/', 404],
+  ] as const) {
+    const answer = await get(port, path);
+    t.equal(answer.status, status, path);
+    t.notMatch(answer.body.toString(), /secret|root:/);
+  }
+  t.ok((await get(port, '/sub/in')).body.equals(small), 'a symlink that stays below is followed');
+  t.equal((await get(port, '/sub/')).body.toString(), '<p>');
+  t.equal((await get(port, '/sub')).headers.location, '/sub/');
+  t.equal((await get(await files(t, { index: false }), '/sub/')).status, 404);
+});
+
+/** Sends raw requests and gives back everything until the connection ends. */
+async function converse(port: number, text: string): Promise<Buffer> {
+  const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' });
+  await once(socket, 'secureConnect');
+  socket.write(text);
+  return buffer(socket);
+}
+
+t.test('responses of a connection that pipelines come whole, and in order', async (t) => {
+  const { port } = await serve(t, identity, (req, res) => {
+    // The later ones are ready before the first.
+    const wait = req.url === '/large.mp4' ? 50 : 0;
+    setTimeout(() => {
+      if (req.url === '/text') res.end('text');
+      else sendFile(req, res, req.url as string, { root });
+    }, wait);
+  });
+  const ask = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+  const all = await converse(
+    port,
+    ask('/large.mp4') +
+      ask('/text') +
+      ask('/small.txt') +
+      ask('/large.mp4') +
+      ask('/text', 'Connection: close\r\n'),
+  );
+  const bodies: Buffer[] = [];
+  for (let rest = all; rest.length > 0; ) {
+    const end = rest.indexOf('\r\n\r\n') + 4;
+    const length = Number(/content-length: (\d+)/i.exec(rest.subarray(0, end).toString())?.[1]);
+    bodies.push(rest.subarray(end, end + length));
+    rest = rest.subarray(end + length);
+  }
+  const expected = [large, Buffer.from('text'), small, large, Buffer.from('text')];
+  t.equal(bodies.length, expected.length);
+  t.ok(bodies.every((body, i) => body.equals(expected[i] as Buffer)));
+});
+
+t.test('the response finishes when its file is with the kernel, and the connection is kept', async (t) => {
+  let finished = 0;
+  const { port, server } = await serve(t, identity, async (req, res) => {
+    res.on('finish', () => {
+      finished += 1;
+    });
+    await sendFile(req, res, join(root, 'large.mp4'));
+    t.ok(res.writableEnded);
+  });
+  let connections = 0;
+  server.on('secureConnection', () => {
+    connections += 1;
+  });
+  const { Agent } = await import('node:https');
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  for (let i = 0; i < 3; i++) t.ok((await get(port, '/', { agent })).body.equals(large));
+  t.equal(finished, 3);
+  t.equal(connections, 1);
+});
+
+t.test('a file that shrinks ends the connection, and is never padded', async (t) => {
+  const path = join(folder, 'shrinks');
+  writeFileSync(path, Buffer.alloc(64 * 1024 * 1024));
+  const { port } = await serve(t, identity, (req, res) => sendFile(req, res, path));
+  const sent = request({ host: '127.0.0.1', port, ca }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  // The kernel's buffers hold less than the rest.
+  truncateSync(path, 1024 * 1024);
+  let received = 0;
+  response.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+  });
+  await once(response, 'error');
+  t.ok(received < 64 * 1024 * 1024);
+});
+
+t.test('a client that goes away in the middle costs its response only', async (t) => {
+  const path = join(folder, 'big');
+  writeFileSync(path, Buffer.alloc(64 * 1024 * 1024));
+  const done: Promise<void>[] = [];
+  const { port } = await serve(t, identity, (req, res) => {
+    done.push(sendFile(req, res, path));
+  });
+  const sent = request({ host: '127.0.0.1', port, ca }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  response.on('error', () => {});
+  response.destroy();
+  await done[0];
+  t.equal((await get(port, '/')).body.length, 64 * 1024 * 1024);
+});
+
+t.test('a signal ends the response', async (t) => {
+  const path = join(folder, 'big-signal');
+  writeFileSync(path, Buffer.alloc(64 * 1024 * 1024));
+  const controller = new AbortController();
+  const { port } = await serve(t, identity, (req, res) =>
+    sendFile(req, res, path, { signal: controller.signal }),
+  );
+  const sent = request({ host: '127.0.0.1', port, ca }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  controller.abort();
+  response.resume();
+  await once(response, 'error');
+});
+
+t.test('any other response gets the file by a stream', async (t) => {
+  const server = createHttpServer((req, res) => sendFile(req, res, req.url as string, { root }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const sent = requestPlain({
+    host: '127.0.0.1',
+    port,
+    path: '/large.mp4',
+    headers: { Range: 'bytes=10-2000000' },
+  }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  t.equal(response.statusCode, 206);
+  t.ok((await buffer(response)).equals(large.subarray(10, 2_000_001)));
+});
+
+t.test('head and body of a small file share one record', async (t) => {
+  const port = await files(t);
+  const records: number[] = [];
+  const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' }) as TLSSocket;
+  await once(socket, 'secureConnect');
+  // OpenSSL gives what one record holds.
+  socket.on('data', (chunk: Buffer) => records.push(chunk.length));
+  socket.write('GET /small.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  await once(socket, 'end');
+  t.equal(records.length, 1);
+  t.ok((records[0] as number) > small.length);
+});
