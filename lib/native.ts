@@ -303,10 +303,11 @@ export interface NativeSocket {
   /** As write(), from a thread: for as much as would hold the loop. Resolves with the bytes. */
   writeOnThread(chunks: Uint8Array[]): Promise<number>;
   /**
-   * Sends `count` bytes of a file from a thread, while nothing else is written. Resolves with the bytes;
-   * rejects with ERR_KTLS_FILE_CHANGED when the file ends before. What was sent is in bytesWritten then.
+   * Sends `head`, then `count` bytes of a file, while nothing else is written: a few at once, where they are in
+   * memory and the peer takes them, else from a thread. Gives the bytes, those of the head too;
+   * ERR_KTLS_FILE_CHANGED when the file ends before. What was sent is in bytesWritten then.
    */
-  sendFile(fd: number, offset: number, count: number): Promise<number>;
+  sendFile(fd: number, offset: number, count: number, head: Uint8Array[]): Promise<number> | number;
   /** Makes the running writeOnThread() or sendFile() reject with ABORT_ERR within milliseconds. */
   cancelJob(): void;
   /** Idempotent. `reset`: the peer is told so by a reset. A running thread is stopped, and rejects. */

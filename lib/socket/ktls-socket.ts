@@ -14,7 +14,7 @@ import {
   type RecordReport,
   type SocketAddress,
 } from '../native';
-import { FileRequest, type FileSource } from './file-request';
+import { FileRequest, type FileSource, lengthOf } from './file-request';
 import { idleTimeout } from './options';
 
 /** As Node 22 and later have it; less costs throughput. */
@@ -25,6 +25,9 @@ const HIGH_WATER_MARK = 64 * 1024;
  * the event loop. A choice from the cost of AES, not from a measurement of this code.
  */
 const THREADED_WRITE_BYTES = 1024 * 1024;
+
+/** What precedes a file, and is shorter, may share its first record: the record's length (RFC 8446, 5.1). */
+const SHARED_HEAD_BYTES = 16 * 1024;
 
 type Callback = (error?: Error | null) => void;
 
@@ -79,7 +82,7 @@ export class KtlsSocket extends Duplex {
   #completed = 0;
   /** Bytes of files, up to the one that is being sent. */
   #fileBytes = 0;
-  /** native.bytesWritten when the file that is being sent began. */
+  /** native.bytesWritten where the file that is being sent begins. */
   #fileStart: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #written = 0;
@@ -156,11 +159,7 @@ export class KtlsSocket extends Duplex {
 
   override _writev(items: { chunk: Buffer }[], callback: Callback): void {
     const chunks = items.map(({ chunk }) => chunk);
-    this.#writeAll(
-      chunks,
-      chunks.reduce((sum, { length }) => sum + length, 0),
-      callback,
-    );
+    this.#writeAll(chunks, lengthOf(chunks), callback);
   }
 
   #writeAll(chunks: Buffer[], length: number, callback: Callback): void {
@@ -182,7 +181,9 @@ export class KtlsSocket extends Duplex {
     const request = this.#files.get(chunks[at] as Buffer) as FileRequest;
     const goOn: Callback = (error) =>
       error ? callback(error) : this.#writeFrom(chunks.slice(at + 1), callback);
-    this.#send(chunks.slice(0, at), (error) => (error ? callback(error) : this.#transmit(request, goOn)));
+    const head = chunks.slice(0, at);
+    if (request.takesHead && lengthOf(head) < SHARED_HEAD_BYTES) this.#transmit(request, head, goOn);
+    else this.#send(head, (error) => (error ? callback(error) : this.#transmit(request, [], goOn)));
   }
 
   #send(chunks: Buffer[], callback: Callback): void {
@@ -191,8 +192,7 @@ export class KtlsSocket extends Duplex {
       return;
     }
     try {
-      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      if (length >= THREADED_WRITE_BYTES && this.record.tx === 'user') {
+      if (lengthOf(chunks) >= THREADED_WRITE_BYTES && this.record.tx === 'user') {
         this.#native.writeOnThread(chunks).then(
           () => callback(),
           (error) => this.#failWrite(error, callback),
@@ -204,13 +204,13 @@ export class KtlsSocket extends Duplex {
     }
   }
 
-  #transmit(request: FileRequest, callback: Callback): void {
-    this.#fileStart = this.#native.bytesWritten;
+  #transmit(request: FileRequest, head: Buffer[], callback: Callback): void {
+    this.#fileStart = this.#native.bytesWritten + lengthOf(head);
     this.#unwritten.delete(request);
     request
-      .run(this.#native, () => this.destroyed && (this.errored ?? true))
+      .run(this.#native, head, () => this.destroyed && (this.errored ?? true))
       .then((fatal) => {
-        this.#fileBytes += this.#native.bytesWritten - (this.#fileStart as number);
+        this.#fileBytes += this.#sentOfFile();
         this.#fileStart = undefined;
         if (fatal) this.#failWrite(fatal, callback);
         else callback();
@@ -259,12 +259,12 @@ export class KtlsSocket extends Duplex {
 
   /**
    * As sendFile(), for those who write through a stream of their own: the chunk whose place among the
-   * writes is the file's.
+   * writes is the file's. `fd` is a regular file's, and stays the caller's.
    */
-  fileChunk(source: FileSource, options: SendFileOptions): { chunk: Buffer; sent: Promise<number> } {
+  fileChunk(fd: number, range: { start: number; end: number }): { chunk: Buffer; sent: Promise<number> } {
     let chunk: Buffer = Buffer.alloc(0);
     const sent = new Promise<number>((resolve, reject) => {
-      const request = new FileRequest(source, options, resolve, reject);
+      const request = new FileRequest(fd, range, resolve, reject, true);
       this.#unwritten.add(request);
       chunk = this.#place(request);
     });
@@ -351,8 +351,11 @@ export class KtlsSocket extends Duplex {
   }
 
   get bytesWritten(): number {
-    const file = this.#fileStart === undefined ? 0 : this.#native.bytesWritten - this.#fileStart;
-    return this.#completed + this.writableLength + this.#fileBytes + file;
+    return this.#completed + this.writableLength + this.#fileBytes + this.#sentOfFile();
+  }
+
+  #sentOfFile(): number {
+    return this.#fileStart === undefined ? 0 : Math.max(0, this.#native.bytesWritten - this.#fileStart);
   }
 
   get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "napi/read_slab.h"
+#include "tls/send_job.h"
 
 namespace ktls::napi {
 
@@ -22,6 +23,15 @@ struct AddonData {
   std::shared_ptr<SendService> sends;
   // Where all sockets read into.
   ReadSlab slab;
+
+  // What files are read into that are sent from the event loop's thread.
+  MutableBytes send_buffer() {
+    if (!send_buffer_) send_buffer_.reset(new uint8_t[tls::kSendBuffer]);
+    return {send_buffer_.get(), tls::kSendBuffer};
+  }
+
+ private:
+  std::unique_ptr<uint8_t[]> send_buffer_;
 };
 
 // Each puts what one file of this folder offers onto the addon.

@@ -25,6 +25,8 @@ constexpr size_t kSendBatch = 16 * kRecord;
 // Bytes that one event may encrypt on the loop's thread before others get their turn.
 constexpr size_t kWriteBudget = 1024 * 1024;
 constexpr size_t kReadsPerEvent = 8;
+// A range that is sent from the loop's thread: another thread costs more than sealing it holds up.
+constexpr size_t kSentAtOnce = tls::kSendBuffer;
 
 Status closed() { return Status::system("write", EPIPE); }
 
@@ -183,6 +185,12 @@ void Socket::take_queue(const Napi::Array& chunks) {
   }
 }
 
+void Socket::drop_queue() {
+  chunks_.Reset();
+  queue_.clear();
+  next_ = taken_ = 0;
+}
+
 Napi::Value Socket::write(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (poll_ == nullptr) {
@@ -263,9 +271,7 @@ void Socket::consume(size_t count) {
 
 void Socket::finish_write(const Status& status) {
   writing_ = false;
-  chunks_.Reset();
-  queue_.clear();
-  next_ = taken_ = 0;
+  drop_queue();
   if (status.ok()) {
     call(on_written_, {});
   } else {
@@ -275,27 +281,23 @@ void Socket::finish_write(const Status& status) {
 
 // --- On other threads --------------------------------------------------------------------------------
 
-Napi::Value Socket::start_job(Napi::Env env, tls::SendJob job) {
+Napi::Value Socket::start_job(Napi::Env env, tls::SendJob job, uint64_t before) {
   SendService* service = SendService::of(env);
   if (service == nullptr) return env.Undefined();
   hold();
   Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
-  job_ = service->start(
-      env, std::move(job),
-      [this, deferred, before = state_->threaded.load()](Napi::Env env, const Status& status) {
-        job_ = 0;
-        chunks_.Reset();
-        queue_.clear();
-        next_ = taken_ = 0;
-        // Closed meanwhile: the descriptor was kept for the job only.
-        if (poll_ == nullptr) state_->connection.reset();
-        if (status.ok()) {
-          deferred.Resolve(Napi::Number::New(env, static_cast<double>(state_->threaded - before)));
-        } else {
-          deferred.Reject(to_error(env, status));
-        }
-        let_go();
-      });
+  job_ = service->start(env, std::move(job), [this, deferred, before](Napi::Env env, const Status& status) {
+    job_ = 0;
+    drop_queue();
+    // Closed meanwhile: the descriptor was kept for the job only.
+    if (poll_ == nullptr) state_->connection.reset();
+    if (status.ok()) {
+      deferred.Resolve(Napi::Number::New(env, static_cast<double>(state_->threaded - before)));
+    } else {
+      deferred.Reject(to_error(env, status));
+    }
+    let_go();
+  });
   return deferred.Promise();
 }
 
@@ -313,7 +315,7 @@ Napi::Value Socket::write_on_thread(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!may_start_job(env)) return env.Undefined();
   take_queue(info[0].As<Napi::Array>());
-  return start_job(env, tls::SendJob(shared_connection(), queue_, shared_count()));
+  return start_job(env, tls::SendJob(shared_connection(), queue_, {}, shared_count()), state_->threaded);
 }
 
 Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
@@ -325,9 +327,20 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
     throw_error(env, Status::system("fcntl", errno));
     return env.Undefined();
   }
-  tls::FileRange range = {std::move(file), info[1].As<Napi::Number>().Int64Value(),
-                          static_cast<size_t>(info[2].As<Napi::Number>().Int64Value())};
-  return start_job(env, tls::SendJob(shared_connection(), std::move(range), shared_count()));
+  const auto count = static_cast<size_t>(info[2].As<Napi::Number>().Int64Value());
+  tls::FileRange range = {std::move(file), info[1].As<Napi::Number>().Int64Value(), count};
+  take_queue(info[3].As<Napi::Array>());
+  const uint64_t before = state_->threaded;
+  tls::SendJob job(shared_connection(), queue_, std::move(range), shared_count());
+  if (count <= kSentAtOnce) {
+    Status status = job.advance_cached(env.GetInstanceData<AddonData>()->send_buffer());
+    if (job.ended()) {
+      drop_queue();
+      if (!status.ok()) throw_error(env, status);
+      return Napi::Number::New(env, static_cast<double>(state_->threaded - before));
+    }
+  }
+  return start_job(env, std::move(job), before);
 }
 
 void Socket::cancel_job(const Napi::CallbackInfo&) { cancel_job_now(); }

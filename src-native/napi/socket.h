@@ -63,6 +63,7 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   bool deliver_tickets();
   bool deliver(size_t length, MutableBytes from);
   void take_queue(const Napi::Array& chunks);
+  void drop_queue();
   // Sends from the front of the queue; ok when all of it, and what end() asked for, is with the kernel.
   Status drain();
   Bytes gather();
@@ -75,8 +76,8 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   void let_go();
   // With an exception pending when it returns false.
   bool may_start_job(Napi::Env env);
-  // A promise of the number of bytes.
-  Napi::Value start_job(Napi::Env env, tls::SendJob job);
+  // A promise of the number of bytes accepted since there were `before`.
+  Napi::Value start_job(Napi::Env env, tls::SendJob job, uint64_t before);
   void cancel_job_now();
   std::shared_ptr<tls::Connection> shared_connection();
   std::shared_ptr<std::atomic<uint64_t>> shared_count();

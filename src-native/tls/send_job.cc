@@ -1,7 +1,7 @@
 #include "tls/send_job.h"
 
 #include <errno.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 
@@ -20,13 +20,19 @@ Status file_ended(size_t missing) {
 
 }  // namespace
 
-SendJob::SendJob(std::shared_ptr<Connection> connection, FileRange range,
+SendJob::SendJob(std::shared_ptr<Connection> connection, std::vector<Bytes> chunks, FileRange range,
                  std::shared_ptr<std::atomic<uint64_t>> sent)
-    : connection_(std::move(connection)), range_(std::move(range)), sent_(std::move(sent)) {}
+    : connection_(std::move(connection)),
+      chunks_(std::move(chunks)),
+      range_(std::move(range)),
+      sent_(std::move(sent)) {}
 
-SendJob::SendJob(std::shared_ptr<Connection> connection, std::vector<Bytes> chunks,
-                 std::shared_ptr<std::atomic<uint64_t>> sent)
-    : connection_(std::move(connection)), chunks_(std::move(chunks)), sent_(std::move(sent)) {}
+Status SendJob::advance_cached(MutableBytes buffer) {
+  may_wait_ = false;
+  Status status = advance(buffer);
+  may_wait_ = true;
+  return status;
+}
 
 Status SendJob::advance(MutableBytes buffer) {
   if (!flushing_) {
@@ -51,43 +57,73 @@ Status SendJob::send(MutableBytes buffer, size_t& budget) {
     Result<size_t> accepted = send_some(buffer, budget);
     if (!accepted.ok()) return accepted.status();
     *sent_ += *accepted;
-    budget -= *accepted;
+    budget -= std::min(budget, *accepted);
   }
   return {};
 }
 
 Result<size_t> SendJob::send_some(MutableBytes buffer, size_t budget) {
-  if (next_ < chunks_.size()) {
-    Bytes& chunk = chunks_[next_];
-    Result<size_t> accepted =
-        chunk.empty() ? Result<size_t>(0) : connection_->write(chunk.first(std::min(chunk.size(), budget)));
-    if (!accepted.ok()) return accepted;
-    chunk = chunk.subspan(*accepted);
-    if (chunk.empty()) ++next_;
-    return accepted;
-  }
+  const bool by_kernel = connection_->can_send_file();
+  const bool shares =
+      range_.count > 0 && next_ + 1 == chunks_.size() && chunks_[next_].size() < kMaxPlaintext;
+  if (next_ < chunks_.size() && (by_kernel || !shares)) return send_chunk(budget);
+  if (!may_wait_ && by_kernel && !is_cached()) return Status::of(Code::would_block);
   const size_t wanted = std::min(range_.count, budget);
-  Result<size_t> moved = connection_->can_send_file()
-                             ? connection_->send_file(range_.file.get(), &range_.offset, wanted)
-                             : copy_from_file(buffer, wanted);
+  if (!by_kernel) return copy_from_file(buffer, wanted);
+  Result<size_t> moved = connection_->send_file(range_.file.get(), &range_.offset, wanted);
   if (!moved.ok()) return moved;
   if (*moved == 0) return file_ended(range_.count);
   range_.count -= *moved;
   return moved;
 }
 
+Result<size_t> SendJob::send_chunk(size_t budget) {
+  Bytes& chunk = chunks_[next_];
+  Result<size_t> accepted =
+      chunk.empty() ? Result<size_t>(0) : connection_->write(chunk.first(std::min(chunk.size(), budget)));
+  if (!accepted.ok()) return accepted;
+  chunk = chunk.subspan(*accepted);
+  if (chunk.empty()) ++next_;
+  return accepted;
+}
+
 Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
   // Nothing is read that would wait here for the peer.
   KTLS_TRY(connection_->flush());
+  const Bytes head = next_ < chunks_.size() ? chunks_[next_] : Bytes();
+  std::copy(head.begin(), head.end(), buffer.begin());
+  MutableBytes room = buffer.subspan(head.size());
+  Result<size_t> got = read_file(room.first(std::min(wanted, room.size())));
+  if (!got.ok()) return got;
+  if (*got == 0 && head.empty()) return file_ended(range_.count);
+  Result<size_t> accepted = connection_->write(buffer.first(head.size() + *got));
+  if (!accepted.ok()) return accepted;
+  const size_t of_head = std::min(head.size(), *accepted);
+  if (!head.empty()) chunks_[next_] = head.subspan(of_head);
+  if (of_head == head.size() && next_ < chunks_.size()) ++next_;
+  range_.offset += static_cast<off_t>(*accepted - of_head);
+  range_.count -= *accepted - of_head;
+  return accepted;
+}
+
+Result<size_t> SendJob::read_file(MutableBytes into) const {
+  iovec part = {into.data(), into.size()};
   ssize_t got;
   do {
-    got = pread(range_.file.get(), buffer.data(), std::min(wanted, buffer.size()), range_.offset);
+    got = preadv2(range_.file.get(), &part, 1, range_.offset, may_wait_ ? 0 : RWF_NOWAIT);
   } while (got < 0 && errno == EINTR);
-  if (got < 0) return Status::system("pread", errno);
-  if (got == 0) return size_t{0};
-  Result<size_t> accepted = connection_->write(buffer.first(static_cast<size_t>(got)));
-  if (accepted.ok()) range_.offset += static_cast<off_t>(*accepted);
-  return accepted;
+  if (got >= 0) return static_cast<size_t>(got);
+  // A file system that cannot tell (EOPNOTSUPP) is one that may have to wait.
+  if (!may_wait_) return Status::of(Code::would_block);
+  return Status::system("pread", errno);
+}
+
+// Whether the end of the range is in memory; what lies before it then is, too, most often.
+bool SendJob::is_cached() const {
+  uint8_t last;
+  iovec part = {&last, 1};
+  const off_t at = range_.offset + static_cast<off_t>(range_.count) - 1;
+  return preadv2(range_.file.get(), &part, 1, at, RWF_NOWAIT) == 1;
 }
 
 }  // namespace ktls::tls

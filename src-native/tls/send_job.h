@@ -24,12 +24,10 @@ inline constexpr size_t kSendBuffer = 16 * kMaxPlaintext;
 
 class SendJob {
  public:
-  // `sent` grows with what the connection has accepted. By sendfile(2) where the record layer is the
-  // kernel's, else through a buffer.
-  SendJob(std::shared_ptr<Connection> connection, FileRange range,
-          std::shared_ptr<std::atomic<uint64_t>> sent);
+  // The chunks, then the range. `sent` grows with what the connection has accepted. By sendfile(2) where the
+  // record layer is the kernel's, else through a buffer, in which short chunks share records with the file.
   // `chunks` must outlive the job.
-  SendJob(std::shared_ptr<Connection> connection, std::vector<Bytes> chunks,
+  SendJob(std::shared_ptr<Connection> connection, std::vector<Bytes> chunks, FileRange range,
           std::shared_ptr<std::atomic<uint64_t>> sent);
 
   int fd() const { return connection_->fd(); }
@@ -37,6 +35,8 @@ class SendJob {
   // Goes on until the kernel takes no more (would_block: when the descriptor is writable, again), or for
   // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
   Status advance(MutableBytes buffer);
+  // The same, where waiting for the disk would hold up others: would_block then, too.
+  Status advance_cached(MutableBytes buffer);
   // Instead of going on.
   void cancel();
   // The kernel has every byte, or advance() has returned another error than would_block: file_changed
@@ -46,13 +46,17 @@ class SendJob {
  private:
   Status send(MutableBytes buffer, size_t& budget);
   Result<size_t> send_some(MutableBytes buffer, size_t budget);
+  Result<size_t> send_chunk(size_t budget);
   Result<size_t> copy_from_file(MutableBytes buffer, size_t wanted);
+  Result<size_t> read_file(MutableBytes into) const;
+  bool is_cached() const;
   bool complete() const { return next_ == chunks_.size() && range_.count == 0; }
 
   std::shared_ptr<Connection> connection_;
-  FileRange range_{Fd(), 0, 0};
   std::vector<Bytes> chunks_;
+  FileRange range_;
   size_t next_ = 0;
+  bool may_wait_ = true;
   std::shared_ptr<std::atomic<uint64_t>> sent_;
   // What send() ended with; it is told when nothing that was accepted is left in user space.
   Status failure_;
