@@ -76,6 +76,11 @@ export interface SendFileOptions {
   signal?: AbortSignal | undefined;
   /** With `root`, names that begin with a dot: `'ignore'` answers 404, `'deny'` 403. Default `'ignore'`. */
   dotfiles?: 'allow' | 'deny' | 'ignore' | undefined;
+  /**
+   * Sends `path.br` or `path.gz` where it exists and the client takes it, whichever the client prefers. Whoever makes
+   * these files keeps them as new as the others. Default false.
+   */
+  precompressed?: boolean | undefined;
   /** Milliseconds for Cache-Control. Default 0. */
   maxAge?: number | undefined;
   /** In Cache-Control. Default false. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Progress, Skipped, TransferResult } from '../../types/index';
 import type { RelayResult } from '../../types/relay';
 import { KtlsError } from '../errors';
-import type { Output, ProxyTotals, TransferLabel } from './output';
+import type { Output, ProxyTotals, ServeTotals, TransferLabel } from './output';
 
 export class JsonOutput implements Output {
   readonly #quiet: boolean;
@@ -51,6 +51,10 @@ export class JsonOutput implements Output {
   }
 
   proxyEnded(totals: ProxyTotals): void {
+    write({ event: 'result', ok: true, ...totals });
+  }
+
+  serveEnded(totals: ServeTotals): void {
     write({ event: 'result', ok: true, ...totals });
   }
 }

@@ -7,7 +7,7 @@ import type { RelayResult } from '../../types/relay';
 import { formatAddress } from '../address';
 import { escapeText } from '../errors';
 import { formatBytes, formatCount, formatDuration, formatRate } from './format';
-import type { Output, ProxyTotals, TransferLabel } from './output';
+import type { Output, ProxyTotals, ServeTotals, TransferLabel } from './output';
 
 const LINE_INTERVAL_MS = 1000;
 const SKIPPED_SHOWN = 20;
@@ -75,6 +75,16 @@ export class PlainOutput implements Output {
       `${turnedAway} turned away`,
       `${formatBytes(bytesToTarget)} to the target`,
       `${formatBytes(bytesFromTarget)} from it`,
+    ];
+    process.stdout.write(`${what.join(', ')}\n`);
+  }
+
+  serveEnded({ connections, failed, requests }: ServeTotals): void {
+    if (this.#quiet) return;
+    const what = [
+      formatCount(requests, 'request'),
+      formatCount(connections, 'connection'),
+      `${failed} failed`,
     ];
     process.stdout.write(`${what.join(', ')}\n`);
   }

@@ -28,6 +28,14 @@ export interface ProxyTotals {
   bytesFromTarget: number;
 }
 
+/** Of a file server, from its start to its end. */
+export interface ServeTotals {
+  connections: number;
+  /** Before they could send a request. */
+  failed: number;
+  requests: number;
+}
+
 export interface Output {
   listening(address: AddressInfo): void;
   started(label: TransferLabel): void;
@@ -39,6 +47,7 @@ export interface Output {
   relayStarted(peer: string): void;
   relayEnded(result: RelayResult, peer: string): void;
   proxyEnded(totals: ProxyTotals): void;
+  serveEnded(totals: ServeTotals): void;
 }
 
 export interface OutputOptions {

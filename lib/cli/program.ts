@@ -9,6 +9,7 @@ import { fingerprint, keygen } from './command-keys';
 import { proxy } from './command-proxy';
 import { recv } from './command-recv';
 import { pull, send } from './command-send';
+import { serve } from './command-serve';
 import { EXIT, statusOfError } from './exit-status';
 import {
   addInitiatorOptions,
@@ -18,6 +19,7 @@ import {
   parseInteger,
 } from './options';
 import { addProxyOptions } from './options-proxy';
+import { addServeOptions } from './options-serve';
 import { createOutput } from './output';
 
 const EPILOGUE = `
@@ -30,6 +32,8 @@ Or let others fetch:
   $ ktls-transfer pull host:9999/sub /data --secret-file key
 Put TLS in front of a server that has none:
   $ ktls-transfer proxy --listen 443 --target localhost:80 --cert cert.pem --key key.pem
+Serve files over HTTPS:
+  $ ktls-transfer serve /srv --listen 8443 --cert cert.pem --key key.pem
 
 Environment: KTLS_TRANSFER_SECRET holds the secret where neither --secret-file nor --secret is given.
 
@@ -137,6 +141,17 @@ function createProgram(done: (status: number) => void): Command {
           'connections then go on to their ends, unless a second signal comes.',
       ),
   ).action(act(proxy));
+
+  addServeOptions(
+    program
+      .command('serve')
+      .summary('serve files over HTTPS')
+      .description(
+        'Serves the files below DIR over HTTPS, until a signal ends it: requests that are being answered are then ' +
+          'answered whole, unless a second signal comes. SIGHUP makes it read certificate and key again.',
+      )
+      .argument('<dir>', 'what is served; nothing outside of it ever is'),
+  ).action(act(serve));
 
   program
     .command('keygen')

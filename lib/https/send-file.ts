@@ -7,6 +7,7 @@ import send = require('send');
 import type { SendFileOptions } from '../../types/https';
 import { sendBody } from './body';
 import { ServedFile } from './file';
+import { openCompressed } from './precompressed';
 
 /** What `send` has, and its types leave out. */
 interface Sender extends send.SendStream {
@@ -31,14 +32,28 @@ const STATUS: Record<string, number> = {
   EPERM: 403,
 };
 
-/** Resolves when the response has been handed over, or its connection has gone. */
-export async function sendFile(
+/** What types/https.d.ts describes. */
+export function sendFile(
   req: IncomingMessage,
   res: ServerResponse,
   path: string,
   options: SendFileOptions = {},
 ): Promise<void> {
-  const { root, index = 'index.html', headers = {}, signal, ...others } = options;
+  return answerWithFile(req, res, path, options);
+}
+
+/** Answers for a directory whose path ends with a slash, and that has no index file. */
+type DirectoryAnswer = (directory: ServedFile) => Promise<void>;
+
+/** Resolves when the response has been handed over, or its connection has gone. */
+export async function answerWithFile(
+  req: IncomingMessage,
+  res: ServerResponse,
+  path: string,
+  options: SendFileOptions,
+  onDirectory?: DirectoryAnswer,
+): Promise<void> {
+  const { root, index = 'index.html', headers = {}, precompressed = false, signal, ...others } = options;
   if (res.headersSent) {
     const message = 'Cannot send a file: the head of the response has been sent';
     throw Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
@@ -48,13 +63,16 @@ export async function sendFile(
   }
   // The root that `send` sees is not that of the file system: ServedFile confines.
   const sender = send(req, withoutQuery(path), { ...others, root: '/', index: false }) as Sender;
-  const wanted = root === undefined ? path : pathBelowRoot(sender, res, index);
-  if (wanted === undefined) return;
+  const named = root === undefined ? path : pathBelowRoot(sender, res);
+  if (named === undefined) return;
   sender.res = res;
+  const isDirectory = root !== undefined && index !== false && (named === '' || named.endsWith('/'));
+  const wanted = isDirectory ? `${named}${index}` : named;
   let file: ServedFile;
   try {
-    file = await ServedFile.open(wanted, root);
+    file = precompressed ? await openCompressed(req, res, wanted, root) : await ServedFile.open(wanted, root);
   } catch (error) {
+    if (isDirectory && onDirectory && (await listed(named, root, onDirectory))) return;
     sender.error(STATUS[(error as NodeJS.ErrnoException).code ?? ''] ?? 500, error as Error);
     return;
   }
@@ -78,14 +96,25 @@ function withoutQuery(path: string): string {
 }
 
 /** What a percent-encoded path means; undefined where it was refused, and the response has been given. */
-function pathBelowRoot(sender: Sender, res: ServerResponse, index: string | false): string | undefined {
+function pathBelowRoot(sender: Sender, res: ServerResponse): string | undefined {
   let path: string | undefined;
   sender.sendFile = (resolved) => {
     path = resolved.slice(1);
   };
   sender.pipe(res);
-  if (index !== false && (path === '' || path?.endsWith('/'))) return `${path}${index}`;
   return path;
+}
+
+/** False where there is no such directory. */
+async function listed(path: string, root: string, onDirectory: DirectoryAnswer): Promise<boolean> {
+  const directory = await ServedFile.open(path, root).catch(() => undefined);
+  try {
+    if (!directory?.stats.isDirectory()) return false;
+    await onDirectory(directory);
+    return true;
+  } finally {
+    directory?.close();
+  }
 }
 
 /** Sets status and head; the first byte of the body, or undefined where the response has been given. */

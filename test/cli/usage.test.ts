@@ -11,7 +11,7 @@ import { temporaryFolder } from '../helpers/temporary-folder';
 const top = join(__dirname, '..', '..');
 const folder = temporaryFolder(t);
 const path = (name: string) => join(folder, name);
-const commands = ['recv', 'send', 'pull', 'proxy', 'keygen', 'fingerprint', 'doctor'];
+const commands = ['recv', 'send', 'pull', 'proxy', 'serve', 'keygen', 'fingerprint', 'doctor'];
 const code = 'ERR_KTLS_INVALID_OPTION';
 
 t.test('--help names every command, --version the version', async (t) => {
@@ -58,6 +58,7 @@ const wrongUsage: string[][] = [
   ['recv', folder, '--fsync', 'often'],
   ['fingerprint'],
   ['proxy'],
+  ['serve', folder, '--listen', '0'],
   ['proxy', '--listen', '0'],
   ['proxy', '--target', '80'],
   ['proxy', '--listen', '0', '--target', '80', '--mode', 'fast'],
