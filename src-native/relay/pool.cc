@@ -13,7 +13,7 @@ constexpr unsigned kAttemptsToSpare = 256;
 std::unique_ptr<Pipe> create_pipe() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return nullptr;
-  auto pipe = std::make_unique<Pipe>(Fd(ends[0]), Fd(ends[1]), 0);
+  auto pipe = std::make_unique<Pipe>(Pipe{Fd(ends[0]), Fd(ends[1]), 0});
   for (size_t size = kPipeSize; size >= kSmallestPipe; size /= 2) {
     int granted = fcntl(ends[1], F_SETPIPE_SZ, size);
     if (granted < 0) continue;
