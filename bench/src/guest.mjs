@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { buildMeasure } from './measure/process.mjs';
+import { compile } from './measure/compile.mjs';
 
 /** @typedef {import('./cells.mjs').CellRequest} CellRequest */
 
@@ -44,7 +44,7 @@ async function boot(settings, requests, log) {
   try {
     const [requestFile, reportFile] = [join(folder, 'request.json'), join(folder, 'report.json')];
     // compiled here: it takes ten times as long in the guest
-    const measure = await buildMeasure(folder);
+    const measure = await compile('measure', folder);
     await writeFile(requestFile, JSON.stringify({ settings: { ...settings, measure }, requests }));
     const { rttMs, rateMbit, module } = requests[0]?.guest ?? {};
     const load = module === undefined ? [] : ['sh', '-c', 'busybox insmod "$0" && exec "$@"', module];

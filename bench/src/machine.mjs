@@ -38,6 +38,7 @@ const PROGRAMS = {
   wdt: ['-version'],
   mscp: ['-h'],
   nginx: ['-v'],
+  haproxy: ['-v'],
   wrk: ['-v'],
 };
 

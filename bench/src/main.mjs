@@ -1,4 +1,4 @@
-// npm run bench -- [options], or npm run bench -- https [options]
+// npm run bench -- [options], or npm run bench -- https|relay [options]
 import { mkdir, readFile } from 'node:fs/promises';
 
 import { runCells } from './cells.mjs';
@@ -7,6 +7,7 @@ import { runHttps } from './https/main.mjs';
 import { openLoopDisk } from './loop-disk.mjs';
 import { congestionControl, rerunWith } from './namespace.mjs';
 import { parseOptions } from './options.mjs';
+import { runRelays } from './relay/main.mjs';
 import { writeReport } from './report/write.mjs';
 import { BASELINE, LOCAL_COPY } from './rivals/index.mjs';
 import { tables } from './tables/index.mjs';
@@ -14,9 +15,12 @@ import { tables } from './tables/index.mjs';
 /** @typedef {import('./cells.mjs').CellReport} CellReport */
 /** @typedef {import('./cells.mjs').CellRequest} CellRequest */
 
+/** Suites of their own. Each takes Node, the script, and what followed its name. */
+const suites = { https: runHttps, relay: runRelays };
+
 const [program, script, ...words] = /** @type {[string, string, ...string[]]} */ (process.argv);
-const https = words[0] === 'https';
-const options = parseOptions(https ? [program, script] : process.argv);
+const suite = Object.entries(suites).find(([name]) => name === words[0])?.[1];
+const options = parseOptions(suite ? [program, script] : process.argv);
 
 /**
  * What the user chose, as cells. The yardsticks stay in, whatever rivals were asked for.
@@ -95,8 +99,8 @@ async function loopDisk() {
   return openLoopDisk(options.data);
 }
 
-if (https) {
-  await runHttps([program, script, ...words.slice(1)]);
+if (suite) {
+  await suite([program, script, ...words.slice(1)]);
 } else if (options.congestion !== undefined && congestionControl === undefined) {
   process.exitCode = rerunWith(options.congestion);
 } else {

@@ -4,7 +4,7 @@ import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
-import { buildMeasure } from './measure/process.mjs';
+import { compile } from './measure/compile.mjs';
 import { output, which } from './process.mjs';
 
 /**
@@ -37,7 +37,7 @@ export async function openWorkshop(measure) {
   const folder = await mkdtemp(join(tmpdir(), 'ktls-bench-'));
   return {
     folder,
-    measure: measure ?? (await buildMeasure(folder)),
+    measure: measure ?? (await compile('measure', folder)),
     certificate: once(() => makeCertificate(folder)),
     ssh: once(() => makeSsh(join(folder, 'ssh'))),
     close: () => rm(folder, { recursive: true, force: true }),

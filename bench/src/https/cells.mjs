@@ -1,13 +1,14 @@
 // The cells of the HTTPS tables: who is measured under which conditions, in turns.
+
+import { start } from '../measure/running.mjs';
 import { STREAM } from './contestants.mjs';
 import { handshakes } from './handshakes.mjs';
 import { idle, tooMany } from './idle.mjs';
 import { load } from './load.mjs';
-import { start } from './running.mjs';
 import { verify } from './site.mjs';
 
 /** @typedef {import('./contestants.mjs').Contestant} Contestant */
-/** @typedef {import('./running.mjs').Running} Running */
+/** @typedef {import('../measure/running.mjs').Running} Running */
 
 /**
  * @typedef {object} Cell
@@ -116,7 +117,7 @@ export async function runCell(request, all, log) {
       /** @type {Running | undefined} */
       let server;
       try {
-        server = await start(contestant, site);
+        server = await start(contestant.name, (port) => contestant.command(site, port));
         if (path !== undefined) await verify(site, server.port, path);
         result.runs.push(await measure(server));
       } catch (error) {

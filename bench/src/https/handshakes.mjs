@@ -12,7 +12,7 @@ const CLIENT = fileURLToPath(new URL('handshake-client.mjs', import.meta.url));
  */
 
 /**
- * @param {import('./running.mjs').Running} server
+ * @param {import('../measure/running.mjs').Running} server
  * @param {object} what
  * @param {boolean} what.resumed
  * @param {number} what.seconds

@@ -27,7 +27,7 @@ export async function tooMany(connections) {
  */
 
 /**
- * @param {import('./running.mjs').Running} server
+ * @param {import('../measure/running.mjs').Running} server
  * @param {number} connections
  * @returns {Promise<Idle>}
  */

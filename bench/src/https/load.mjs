@@ -21,7 +21,7 @@ end
  */
 
 /**
- * @param {import('./running.mjs').Running} server
+ * @param {import('../measure/running.mjs').Running} server
  * @param {object} what
  * @param {string} what.folder For wrk's script.
  * @param {string} what.path

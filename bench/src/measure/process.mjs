@@ -1,10 +1,6 @@
 // One end of a transfer: a program run under native/measure.cc, which says what it used.
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-import { output } from '../process.mjs';
+import { readFile } from 'node:fs/promises';
 
 /**
  * @typedef {object} Usage
@@ -26,21 +22,6 @@ import { output } from '../process.mjs';
  */
 
 const KEPT = 65536;
-const SOURCE = fileURLToPath(new URL('../../native/measure.cc', import.meta.url));
-
-/**
- * Compiles the measuring program into a folder.
- *
- * @param {string} folder
- * @returns {Promise<string>} Its path.
- */
-export async function buildMeasure(folder) {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, 'measure');
-  await output(process.env.CXX ?? 'g++', ['-std=gnu++20', '-O2', '-Wall', '-o', `${path}.new`, SOURCE]);
-  await rename(`${path}.new`, path);
-  return path;
-}
 
 /**
  * @param {string} measure The measuring program.

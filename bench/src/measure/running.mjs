@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 
-import { freePort, listening } from '../measure/ports.mjs';
+import { freePort, listening } from './ports.mjs';
 
 /** Of /proc/PID/stat: the kernel's USER_HZ, 100 on every machine that Linux runs on today. */
 const TICKS_PER_SECOND = 100;
@@ -17,13 +17,13 @@ const TICKS_PER_SECOND = 100;
  */
 
 /**
- * @param {import('./contestants.mjs').Contestant} contestant
- * @param {import('./contestants.mjs').Site} site
+ * @param {string} name For people.
+ * @param {(port: number) => string[] | Promise<string[]>} command Of a server on a loopback port.
  * @returns {Promise<Running>}
  */
-export async function start(contestant, site) {
+export async function start(name, command) {
   const port = await freePort();
-  const [program, ...args] = await contestant.command(site, port);
+  const [program, ...args] = await command(port);
   const child = spawn(String(program), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   let complaints = '';
   child.stderr.on('data', (text) => {
@@ -34,7 +34,7 @@ export async function start(contestant, site) {
     await listening(port, ended);
   } catch (error) {
     child.kill('SIGKILL');
-    throw new Error(`${contestant.name}: ${/** @type {Error} */ (error).message} ${complaints}`);
+    throw new Error(`${name}: ${/** @type {Error} */ (error).message} ${complaints}`);
   }
   const pid = /** @type {number} */ (child.pid);
   return {
