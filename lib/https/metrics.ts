@@ -8,6 +8,7 @@ import type {
   HandshakeFailedMessage,
   HandshakeMessage,
   HttpsMetrics,
+  HttpsServer,
 } from '../../types/https';
 import type { KtlsSocket } from '../socket/ktls-socket';
 import { Tally } from './tally';
@@ -77,7 +78,7 @@ export class ServerObserver {
 }
 
 /** Of one server since it was made, or of all servers since the process began. */
-export function metrics(server?: object): HttpsMetrics {
+export function metrics(server?: HttpsServer): HttpsMetrics {
   if (server === undefined) return total.read();
   const observer = observers.get(server);
   if (observer === undefined) throw new TypeError('metrics() takes a server of ktls-transfer/https');

@@ -2,7 +2,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Registry } from 'prom-client';
 
-import type { HandshakeMessage, HttpsMetrics } from '../../types/https';
+import type { HandshakeMessage, HttpsMetrics, MetricsRegistry } from '../../types/https';
 import { KtlsUnsupportedError } from '../errors';
 import { metrics } from './metrics';
 
@@ -97,9 +97,9 @@ const COUNTERS: Series[] = [
  *
  * @throws ERR_KTLS_UNSUPPORTED where prom-client is not installed.
  */
-export function registerMetrics(register?: Registry): void {
+export function registerMetrics(register?: MetricsRegistry): void {
   const prometheus = load();
-  const registers = [register ?? prometheus.register];
+  const registers = [(register as Registry | undefined) ?? prometheus.register];
   for (const { name, help, labels, read } of COUNTERS) {
     new prometheus.Counter({
       name: `${PREFIX}${name}`,

@@ -53,8 +53,10 @@ export function requests(options, sites) {
       path: `/${size}.bin`,
       repetitions,
       async measure(server) {
-        const path = `/${size}.bin`;
-        const run = await load(server, { folder, path, connections: count, seconds });
+        const what = { folder, path: `/${size}.bin`, connections: count, seconds };
+        // JavaScript runs uncompiled at first.
+        await load(server, what);
+        const run = await load(server, what);
         return {
           'requests/s': run.requests / run.seconds,
           'GB/s': run.bytes / run.seconds / 1e9,
@@ -75,8 +77,7 @@ export function requests(options, sites) {
     site,
     repetitions,
     async measure(/** @type {Running} */ server) {
-      // The first of a Node server run uncompiled code.
-      await handshakes(server, { resumed, seconds: Math.ceil(seconds / 2) });
+      await handshakes(server, { resumed, seconds });
       const { perSecond, cpuUs } = await handshakes(server, { resumed, seconds });
       return { 'handshakes/s': perSecond, 'server CPU µs each': cpuUs };
     },

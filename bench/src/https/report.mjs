@@ -4,6 +4,8 @@ import { BASELINE, NGINX } from './contestants.mjs';
 
 /** @typedef {import('./cells.mjs').Cell} Cell */
 
+const PROGRAMS = ['node', 'nginx', 'wrk', 'openssl'];
+
 const TITLES = {
   files: 'Files',
   handshakes: 'Handshakes',
@@ -20,7 +22,7 @@ const NOTES = {
 export function toMarkdown({ machine, guest, absent, cells }) {
   const { cpu, cores, memoryGiB, kernel, congestionControl, loadAverage, versions } = machine;
   const where = `${guest ?? 'Here'}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, TCP congestion control ${congestionControl}, load average ${loadAverage} at the start.`;
-  const programs = Object.entries(versions).map(([name, text]) => `${name} ${text}`);
+  const programs = PROGRAMS.flatMap((name) => versions[name] ?? []);
   const sections = /** @type {(keyof typeof TITLES)[]} */ (Object.keys(TITLES))
     .filter((name) => cells.some(({ table }) => table === name))
     .map((name) => {
@@ -31,7 +33,7 @@ export function toMarkdown({ machine, guest, absent, cells }) {
     '# HTTPS servers',
     'TLS 1.3, TLS_AES_128_GCM_SHA256, X25519; medians of alternating runs (lowest to highest in brackets).',
     where,
-    `Versions: ${programs.join('; ')}.${absent.length > 0 ? ` Absent: ${absent.join('; ')}.` : ''}`,
+    `Versions: Node ${programs.join('; ')}.${absent.length > 0 ? ` Absent: ${absent.join('; ')}.` : ''}`,
     ...sections,
   ].join('\n\n')}\n`;
 }

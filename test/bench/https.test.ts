@@ -1,0 +1,56 @@
+// The HTTPS tables: every server that is there is measured, in the Markdown as in the JSON.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+
+import { temporaryFolder } from '../helpers/temporary-folder';
+
+interface Report {
+  absent: string[];
+  cells: { table: string; title: string; results: { name: string; failed?: string; runs: object[] }[] }[];
+}
+
+const BENCH = join(__dirname, '../../bench');
+
+if (!existsSync(join(BENCH, 'node_modules/send'))) {
+  spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: BENCH, stdio: 'inherit' });
+}
+
+t.test('files, handshakes and idle connections, of every server that this machine has', async (t) => {
+  const out = temporaryFolder(t);
+  const small = [
+    '--sizes',
+    '10240',
+    '--connections',
+    '2',
+    '--idle',
+    '20,1000000',
+    '--repetitions',
+    '1',
+    '--seconds',
+    '1',
+  ];
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(BENCH, 'src/main.mjs'), 'https', ...small, '--out', out],
+    { encoding: 'utf8' },
+  );
+  t.equal(status, 0, stderr);
+  const { absent, cells }: Report = JSON.parse(readFileSync(join(out, 'https.json'), 'utf8'));
+  t.equal(stdout, readFileSync(join(out, 'https.md'), 'utf8'), 'what is printed is what is written');
+  t.same(
+    cells.map(({ table }) => table),
+    ['files', 'handshakes', 'handshakes', 'handshakes', 'idle', 'idle'],
+  );
+  for (const { title, results } of cells) {
+    if (title.startsWith('1,000,000'))
+      t.match(stdout, /1,000,000 connections\n\nNot measured: open files are limited/);
+    else t.ok(results.length + absent.length >= 3, `${title} has them all`);
+    for (const { name, failed, runs } of results) {
+      t.equal(failed, undefined, `${title}: ${name}`);
+      t.ok(runs.length === 1 && Object.values(runs[0] ?? {}).every((value) => Number.isFinite(value)));
+      t.match(stdout, `| ${name} |`);
+    }
+  }
+});
