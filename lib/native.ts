@@ -28,14 +28,38 @@ export interface ProbeReport {
   rekey: boolean;
   openssl: boolean;
   opensslVersion: string;
-  ciphers: { cipher: CipherName; tx: ProbeDirection; rx: ProbeDirection }[];
+  ciphers: {
+    cipher: CipherName;
+    tx: ProbeDirection;
+    rx: ProbeDirection;
+    tls12: { tx: ProbeDirection; rx: ProbeDirection };
+  }[];
 }
 
 /** What the handshake left for one direction. */
 export interface TrafficState {
+  /** TLS 1.3: the traffic secret. TLS 1.2: the write key and 12 bytes of IV; see tls/record_layer.h. */
   secret: Buffer;
   sequence: bigint;
 }
+
+export interface OpenedRecord {
+  /** The real type: ContentType. */
+  type: number;
+  content: Buffer;
+}
+
+/** The records of one direction under one key, in order: what the handshake needs to find its own end. */
+export interface NativeRecordKey {
+  /** Undefined when it is not the next record of this key; the next one is then still awaited. */
+  open(record: Buffer): OpenedRecord | undefined;
+  seal(type: number, content: Buffer): Buffer;
+}
+
+export type RecordKeyConstructor = new (
+  direction: 'open' | 'seal',
+  keys: TrafficState & { cipher: CipherName; version?: 'TLSv1.2' | 'TLSv1.3' },
+) => NativeRecordKey;
 
 /**
  * A TCP socket while node:tls does its handshake over it. Reads one TLS record at a time, so that
@@ -77,6 +101,8 @@ export interface NativeConnectionOptions {
   /** null: no TLS at all (`encryption: 'none'` with `insecure: true`). */
   tls: {
     cipher: CipherName;
+    /** TLSv1.3 by default. */
+    version?: 'TLSv1.2' | 'TLSv1.3';
     tx: TrafficState;
     rx: TrafficState;
     kernel: KernelPolicy;
@@ -344,6 +370,7 @@ export interface Addon {
   /** The number of bytes read; -1 where it would have to wait, or cannot. */
   readCached(fd: number, offset: number, into: Uint8Array): number;
   HandshakeChannel: HandshakeChannelConstructor;
+  RecordKey: RecordKeyConstructor;
   Relay: NativeRelayConstructor;
   sockmapSupport(): SockmapSupport;
   Socket: NativeSocketConstructor;

@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { HttpsServer } from './https.js';
-import type { CipherName, Placement } from './index.js';
+import type { Placement } from './index.js';
 import type { KtlsSocket } from './socket.js';
 
 /**
@@ -74,7 +74,7 @@ export interface HandshakeMessage {
   durationMs: number;
   resumed: boolean;
   protocol: string;
-  record: { tx: Placement; rx: Placement; cipher: CipherName; reason: string };
+  record: KtlsSocket['record'];
 }
 
 /** On the channel `ktls-transfer:handshake:failed`. */

@@ -427,7 +427,13 @@ export interface ProbeReport {
   /** Whether OpenSSL was found in the process, which the user-space record layer uses. */
   openssl: boolean;
   opensslVersion: string;
-  ciphers: { cipher: CipherName; tx: ProbeDirection; rx: ProbeDirection }[];
+  ciphers: {
+    cipher: CipherName;
+    tx: ProbeDirection;
+    rx: ProbeDirection;
+    /** The same for the suites of TLS 1.2 that encrypt alike; sockets alone use them. */
+    tls12: { tx: ProbeDirection; rx: ProbeDirection };
+  }[];
 }
 
 /**

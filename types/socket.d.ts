@@ -20,9 +20,9 @@ import type {
 import type { CipherName, KernelPolicy, KtlsError, Placement } from './index.js';
 
 /**
- * Connects, and does the TLS 1.3 handshake; resolves when data can be sent.
+ * Connects, and does the TLS handshake (1.3, or 1.2 with a peer that knows no more); resolves when data can be sent.
  *
- * Takes the options of `tls.connect()` that TLS 1.3 knows, `host`, `port`, `servername`, `ca`, `cert`, `key`,
+ * Takes the options of `tls.connect()`, `host`, `port`, `servername`, `ca`, `cert`, `key`,
  * `ALPNProtocols`, `session`, `checkServerIdentity`, `rejectUnauthorized`, `secureContext` and so on, or a
  * `secret` that both ends hold. docs/sockets.md lists what cannot be as it is there.
  *
@@ -30,7 +30,7 @@ import type { CipherName, KernelPolicy, KtlsError, Placement } from './index.js'
  * first. The socket's `error` event then tells (ERR_KTLS_CERTIFICATE).
  *
  * @throws {KtlsError} ERR_KTLS_INVALID_OPTION, ERR_KTLS_CONNECT_TIMEOUT, ERR_KTLS_HANDSHAKE_TIMEOUT,
- *   ERR_KTLS_NOT_TLS (also for a server of TLS 1.2), ERR_KTLS_CERTIFICATE, ERR_KTLS_WRONG_SECRET,
+ *   ERR_KTLS_NOT_TLS (also for a server of TLS 1.1), ERR_KTLS_CERTIFICATE, ERR_KTLS_WRONG_SECRET,
  *   ERR_KTLS_HANDSHAKE, ERR_KTLS_KERNEL_REQUIRED, or an errno name such as ECONNREFUSED; AbortError.
  *
  * @example
@@ -41,7 +41,7 @@ import type { CipherName, KernelPolicy, KtlsError, Placement } from './index.js'
 export function connect(options: ConnectOptions): Promise<KtlsSocket>;
 
 /**
- * A TLS 1.3 server whose connections are {@link KtlsSocket}s: as `tls.createServer()`, whose options it takes.
+ * A server of TLS 1.3 and 1.2 whose connections are {@link KtlsSocket}s: as `tls.createServer()`, whose options it takes.
  *
  * @param listener - For the `secureConnection` event.
  * @throws {KtlsError} ERR_KTLS_INVALID_OPTION
@@ -62,6 +62,10 @@ export function createServer(options: ServerOptions, listener?: (socket: KtlsSoc
  * @throws {KtlsError} ERR_KTLS_INVALID_OPTION, ERR_KTLS_KERNEL_REQUIRED, ERR_KTLS_UNSUPPORTED
  */
 export function adopt(fd: number, keys: AdoptKeys, options?: SocketOptions): KtlsSocket;
+
+/** The suites of TLS 1.2 that sockets use (RFC 5289, RFC 7905). */
+export type Tls12CipherName =
+  `TLS_ECDHE_${'RSA' | 'ECDSA'}_WITH_${'AES_128_GCM_SHA256' | 'AES_256_GCM_SHA384' | 'CHACHA20_POLY1305_SHA256'}`;
 
 /** What a handshake leaves. */
 export interface AdoptKeys {
@@ -158,7 +162,7 @@ export interface SendFileOptions {
 export class KtlsSocket extends Duplex {
   private constructor();
   /** Who encrypts each direction, and why; with which cipher. */
-  readonly record: { tx: Placement; rx: Placement; reason: string; cipher: CipherName };
+  readonly record: { tx: Placement; rx: Placement; reason: string; cipher: CipherName | Tls12CipherName };
   /**
    * Sends a file, or a range of it, in its place among the writes; what is written before goes out before, what
    * is written after, after. Where the kernel encrypts, the bytes do not visit user space.

@@ -88,7 +88,11 @@ export function alertFailure(
     );
   }
   if (name === 'protocol_version') {
-    return failure('ERR_KTLS_NOT_TLS', 'the peer does not speak TLS 1.3: is that the right port?', address);
+    return failure(
+      'ERR_KTLS_NOT_TLS',
+      'the peer speaks no version of TLS that this side does: is that the right port?',
+      address,
+    );
   }
   if (name === 'handshake_failure') {
     return failure(
@@ -129,7 +133,7 @@ export function localFailure(
   ) {
     return failure(
       'ERR_KTLS_NOT_TLS',
-      'the peer does not speak TLS 1.3: is that the right port?',
+      'the peer speaks no version of TLS that this side does: is that the right port?',
       address,
       details,
     );

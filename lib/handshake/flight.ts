@@ -1,6 +1,6 @@
 // Finds, in the peer's records, the one that ends its handshake.
-import type { CipherName } from '../native';
-import { type OpenedRecord, RecordKey, suitesBySecret } from './record';
+import { type CipherName, type NativeRecordKey, native, type OpenedRecord } from '../native';
+import { suitesBySecret } from './cipher';
 
 /** RFC 8446, 4. */
 const FINISHED = 20;
@@ -13,8 +13,7 @@ const MESSAGE_HEADER_LENGTH = 4;
  */
 export class PeerFlight {
   private candidates: CipherName[];
-  private key: RecordKey | undefined;
-  private sequence = 0;
+  private key: NativeRecordKey | undefined;
   private header = Buffer.alloc(0);
   private bodyLeft = 0;
   private messageType = 0;
@@ -27,12 +26,12 @@ export class PeerFlight {
   open(record: Buffer): OpenedRecord | undefined {
     // Two suites share a hash: the first record shows which of them it is.
     for (const cipher of this.candidates) {
-      const key = this.key ?? new RecordKey(cipher, this.secret);
-      const opened = key.open(record, this.sequence);
+      const { secret } = this;
+      const key = this.key ?? new (native().RecordKey)('open', { cipher, secret, sequence: 0n });
+      const opened = key.open(record);
       if (opened !== undefined) {
         this.key = key;
         this.candidates = [cipher];
-        this.sequence++;
         return opened;
       }
     }

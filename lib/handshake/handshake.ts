@@ -1,12 +1,12 @@
-// One TLS 1.3 handshake: node:tls over a stream of ours, up to the record where it ends.
+// One TLS handshake: node:tls over a stream of ours, up to the record where it ends.
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
 import { KtlsError } from '../errors';
 import { type CipherName, type NativeHandshakeChannel, native, type TrafficState } from '../native';
+import type { Version } from './cipher';
 import {
   ALERTS,
-  type AlertName,
   type Authentication,
   aborted,
   alertFailure,
@@ -20,8 +20,11 @@ import {
   truncated,
   withAddress,
 } from './failure';
-import { PeerFlight } from './flight';
-import { CIPHER_NAMES, ContentType, HEADER_LENGTH, MAX_PLAINTEXT, RecordKey } from './record';
+import { Hellos } from './hellos';
+import { HandshakeKeys } from './keys';
+import { ReceivedRecords } from './received';
+import { ContentType } from './record';
+import { MARKER, SentRecords } from './sent';
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
@@ -29,9 +32,6 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_HANDSHAKE_BYTES = 128 * 1024;
 /** How long, and for how many bytes, a peer that was refused is heard out, so that it can read why. */
 const LINGER_MS = 1000;
-
-/** What is written through node:tls behind its handshake, to see what it had still to send before. */
-const MARKER = Buffer.of(0);
 
 const HANG_UPS = ['ERR_KTLS_TRUNCATED', 'ECONNRESET', 'EPIPE'];
 const HANDSHAKE_TYPES: number[] = [ContentType.alert, ContentType.handshake];
@@ -48,6 +48,8 @@ export interface HandshakeBounds {
 /** A connection whose handshake is done. Whoever has it owns the descriptor, and shall destroy() `tls`. */
 export interface Established {
   fd: number;
+  version: Version;
+  /** What the record layer calls it: in TLS 1.2 the suite of TLS 1.3 that encrypts alike. */
   cipher: CipherName;
   tx: TrafficState;
   rx: TrafficState;
@@ -105,24 +107,18 @@ class Handshake {
   private timer: NodeJS.Timeout | undefined;
   private tls!: TLSSocket;
 
-  /** Traffic secrets by their label in the key log (RFC 9850). */
-  private readonly secrets = new Map<string, Buffer>();
-  private flight: PeerFlight | undefined;
+  private readonly hellos = new Hellos();
+  private readonly received: ReceivedRecords;
+  private readonly sent: SentRecords;
+  private keys!: HandshakeKeys;
   /** An encrypted record that came before its key: node:tls may still be at work on what precedes it. */
   private held: Buffer | undefined;
   private receivedBytes = 0;
   private receivedRecords = 0;
-  /** The alert with which the peer ended the handshake. */
-  private alert: number | undefined;
   private pumping = false;
 
   private secured = false;
   private markerWritten = false;
-  /** The end of what node:tls wrote, when that is not the end of a record. */
-  private partial: Buffer = Buffer.alloc(0);
-  /** Encrypted records that node:tls sent after the peer's Finished. */
-  private sentAfterFinished = 0;
-  private txKey: RecordKey | undefined;
 
   constructor(
     fd: number,
@@ -131,6 +127,9 @@ class Handshake {
     private readonly resolve: (established: Established) => void,
     private readonly reject: (error: Error) => void,
   ) {
+    const { role } = party;
+    this.received = new ReceivedRecords(role === 'client' ? 'server' : 'client', this.hellos);
+    this.sent = new SentRecords(role, this.hellos);
     this.timeoutMs = bounds.timeoutMs ?? HANDSHAKE_TIMEOUT_MS;
     this.channel = new (native().HandshakeChannel)(
       fd,
@@ -161,6 +160,7 @@ class Handshake {
       return;
     }
     const { tls } = this;
+    this.keys = new HandshakeKeys(this.party.role, tls, this.hellos, this.sent);
     // From this socket, never from a server's shared event by client_random: an attacker may repeat the
     // random of another connection, and its keys must not be taken for that one's.
     tls.on('keylog', (line: Buffer) => this.onKeyLog(line));
@@ -186,11 +186,14 @@ class Handshake {
         const record = this.held ?? this.receive();
         this.held = undefined;
         if (record === undefined) break;
-        if (record[0] === ContentType.applicationData && this.flight === undefined) {
+        if (this.received.mustWait(record)) {
           this.held = record;
           break;
         }
-        if (this.endsFlight(record)) this.state = 'settling';
+        if (this.received.endWith(record)) {
+          this.state = 'settling';
+          this.sent.startCounting();
+        }
         this.stream.push(record);
       }
       while (this.state === 'refusing' && this.receive() !== undefined);
@@ -215,22 +218,13 @@ class Handshake {
     return record;
   }
 
-  /** Whether the record is the last of the peer's handshake. Also takes note of a fatal alert. */
-  private endsFlight(record: Buffer): boolean {
-    if (record[0] === ContentType.alert) this.alert = record[HEADER_LENGTH + 1];
-    if (record[0] !== ContentType.applicationData) return false;
-    const opened = this.flight?.open(record);
-    if (opened?.type === ContentType.alert) this.alert = opened.content[1];
-    return opened?.type === ContentType.handshake && (this.flight as PeerFlight).endsIn(opened.content);
-  }
-
   // --- From node:tls ---------------------------------------------------------------------------------
 
   private onKeyLog(line: Buffer): void {
-    const [label = '', , secret = ''] = line.toString('latin1').trim().split(' ');
-    this.secrets.set(label, Buffer.from(secret, 'hex'));
-    if (label === `${this.peer}_HANDSHAKE_TRAFFIC_SECRET`) {
-      this.flight = new PeerFlight(this.secretOf(label));
+    const { log, peer } = this.keys;
+    const label = log.add(line);
+    if (label === `${peer}_HANDSHAKE_TRAFFIC_SECRET`) {
+      this.received.setSecret(log.secretOf(label));
       // Not from here, where OpenSSL is at work.
       if (this.held !== undefined) setImmediate(() => this.pump());
     }
@@ -251,7 +245,8 @@ class Handshake {
       return;
     }
     if (refusal !== undefined) {
-      this.refuse(refusal);
+      // In TLS 1.2 a server's own Finished may come after this event.
+      setImmediate(() => this.refuse(refusal));
       return;
     }
     this.secured = true;
@@ -262,43 +257,19 @@ class Handshake {
   private writeMarker(): void {
     if (this.state !== 'settling' || this.markerWritten) return;
     this.markerWritten = true;
+    try {
+      this.sent.awaitMarker(this.keys.findMarker());
+    } catch (error) {
+      this.fail(this.explain(error));
+      return;
+    }
     this.tls.write(MARKER);
   }
 
   private onTlsWrites(chunks: Buffer[]): void {
     if (this.state !== 'flight' && this.state !== 'settling') return;
-    const data = Buffer.concat([this.partial, ...chunks]);
-    let end = 0;
-    while (data.length - end >= HEADER_LENGTH) {
-      const next = end + HEADER_LENGTH + data.readUInt16BE(end + 3);
-      if (next > data.length) break;
-      if (this.isMarker(data.subarray(end, next))) {
-        this.send(data.subarray(0, end), true);
-        return;
-      }
-      end = next;
-    }
-    this.partial = data.subarray(end);
-    this.send(data.subarray(0, end), false);
-  }
-
-  /**
-   * Whether a record of ours is the marker, which never goes out; counts those before it that do. A
-   * client's own flight is still under its handshake key, so that its first application record is 0.
-   */
-  private isMarker(record: Buffer): boolean {
-    if (this.state !== 'settling' || record[0] !== ContentType.applicationData) return false;
-    if (this.markerWritten) {
-      this.txKey ??= new RecordKey(this.cipher(), this.secretOf(`${this.self}_TRAFFIC_SECRET_0`));
-      const opened = this.txKey.open(record, this.txSequence);
-      if (opened?.type === ContentType.applicationData) return true;
-    }
-    this.sentAfterFinished++;
-    return false;
-  }
-
-  private get txSequence(): number {
-    return this.party.role === 'server' ? this.sentAfterFinished : 0;
+    const { data, last } = this.sent.take(chunks);
+    this.send(data, last);
   }
 
   private send(data: Buffer, last: boolean): void {
@@ -331,19 +302,15 @@ class Handshake {
     const { address } = this.bounds;
     let established: Established;
     try {
-      const rx = this.secretOf(`${this.peer}_TRAFFIC_SECRET_0`);
-      const cipher = this.cipher();
       const peerIdentity = this.party.identity?.(this.tls);
       established = {
-        cipher,
-        tx: { secret: this.secretOf(`${this.self}_TRAFFIC_SECRET_0`), sequence: BigInt(this.txSequence) },
-        // The peer's Finished was the last record read: nothing under its application key was.
-        rx: { secret: rx, sequence: 0n },
+        ...this.keys.agreed,
+        ...this.keys.states(),
         tls: this.tls,
         durationMs: performance.now() - this.startedAt,
         ...(peerIdentity === undefined ? {} : { peerIdentity }),
         ...(address === undefined ? {} : { address }),
-        feedTicket: this.ticketFeeder(cipher, rx),
+        feedTicket: this.keys.ticketFeeder((record) => this.stream.push(record)),
         fd: this.channel.release(),
       };
     } catch (error) {
@@ -354,26 +321,14 @@ class Handshake {
     this.resolve(established);
   }
 
-  private ticketFeeder(cipher: CipherName, secret: Buffer): (message: Buffer) => void {
-    let key: RecordKey | undefined;
-    // node:tls counts from 0, however many records the record layer has read by then.
-    let sequence = 0;
-    return (message) => {
-      key ??= new RecordKey(cipher, secret);
-      for (let at = 0; at < message.length; at += MAX_PLAINTEXT) {
-        const content = message.subarray(at, at + MAX_PLAINTEXT);
-        this.stream.push(key.seal(ContentType.handshake, content, sequence++));
-      }
-    };
-  }
-
   /** node:tls tells the peer nothing when a certificate does not please: we do, as RFC 8446, 6.2 wants. */
   private refuse(refusal: Refusal): void {
+    if (this.state !== 'settling') return;
     const error = refused(refusal, this.bounds.address);
     this.state = 'refusing';
     this.explain = () => error;
     try {
-      this.channel.write(this.sealAlert(refusal.alert));
+      this.channel.write(this.keys.sealAlert(refusal.alert));
       this.channel.shutDown();
     } catch (failed) {
       this.fail(this.explain(failed));
@@ -383,14 +338,6 @@ class Handshake {
     this.timer = setTimeout(() => this.fail(error), Math.min(LINGER_MS, this.timeoutMs));
     // Closing with bytes unread resets the connection, and the alert with it.
     setImmediate(() => this.pump());
-  }
-
-  private sealAlert(alert: AlertName): Buffer {
-    // A client that has not yet sent its Finished is still under its handshake key.
-    const early = this.party.role === 'client' && this.sentAfterFinished === 0;
-    const label = early ? `${this.self}_HANDSHAKE_TRAFFIC_SECRET` : `${this.self}_TRAFFIC_SECRET_0`;
-    const key = new RecordKey(this.cipher(), this.secretOf(label));
-    return key.seal(ContentType.alert, Buffer.of(2, ALERTS[alert]), early ? 0 : this.txSequence);
   }
 
   private fail(error: Error): void {
@@ -411,8 +358,9 @@ class Handshake {
   private explain = (cause: unknown): Error => {
     const { authentication, role } = this.party;
     const { address } = this.bounds;
-    if (this.alert !== undefined && this.alert !== ALERTS.close_notify) {
-      return alertFailure(this.alert, authentication, address);
+    const { alert } = this.received;
+    if (alert !== undefined && alert !== ALERTS.close_notify) {
+      return alertFailure(alert, authentication, address);
     }
     if (cause instanceof KtlsError) {
       if (cause.code === 'ERR_KTLS_BAD_RECORD' && this.receivedRecords === 0) return notTls(address);
@@ -421,26 +369,4 @@ class Handshake {
     }
     return localFailure(cause as Error, role, authentication, address);
   };
-
-  private cipher(): CipherName {
-    const name = this.tls.getCipher().standardName as CipherName;
-    if (this.tls.getProtocol() !== 'TLSv1.3' || !CIPHER_NAMES.includes(name)) {
-      throw new Error(`node:tls negotiated ${this.tls.getProtocol()} ${name}`);
-    }
-    return name;
-  }
-
-  private secretOf(label: string): Buffer {
-    const secret = this.secrets.get(label);
-    if (secret === undefined) throw new Error(`node:tls did not log ${label}`);
-    return secret;
-  }
-
-  private get self(): string {
-    return this.party.role === 'client' ? 'CLIENT' : 'SERVER';
-  }
-
-  private get peer(): string {
-    return this.party.role === 'client' ? 'SERVER' : 'CLIENT';
-  }
 }

@@ -40,6 +40,9 @@ export async function connect(options: ConnectOptions): Promise<KtlsSocket> {
     socket.emit('connect');
     socket.emit('ready');
     socket.emit('secureConnect');
+    // In TLS 1.2 the ticket came with the handshake, before there was a socket to tell of it.
+    const early = established.version === 'TLSv1.2' && !tls.isSessionReused() ? tls.getSession() : undefined;
+    if (early !== undefined) socket.emit('session', early);
   });
   return socket;
 }

@@ -18,6 +18,7 @@ import {
 } from '../credentials';
 import { escapeText, KtlsError } from '../errors';
 import type { ServerContext } from '../handshake/accept';
+import { TLS12_CIPHERS } from '../handshake/cipher';
 import type { ClientContext } from '../handshake/connect';
 import type { Refusal } from '../handshake/failure';
 import type { TicketKeyRing } from './ticket-keys';
@@ -25,14 +26,25 @@ import type { TicketKeyRing } from './ticket-keys';
 /** What one process resumes is resumed by another of the same ticketKeys. */
 export const SESSION_ID_CONTEXT = 'ktls-transfer sockets';
 
-/** TLS 1.3 alone: the record layers know no other. */
+/** Takes from a list in OpenSSL's words what the record layers do not know: CBC, CCM, no ECDHE. */
+const UNKNOWN_CIPHERS =
+  '!SHA1:!SHA256:!SHA384:!MD5:!AESCCM:!AESCCM8:!ARIAGCM:!kRSA:!kDHE:!kPSK:!kECDHEPSK:!kDHEPSK:!kRSAPSK:!aNULL';
+
+/** Of a list without suites of TLS 1.2, nothing of that version is wanted: node:tls then has TLS 1.3 alone. */
+function cipherList(ciphers: string | undefined): string {
+  if (ciphers === undefined) return [...CERTIFICATE_CIPHERS, ...TLS12_CIPHERS].join(':');
+  const tls13Only = ciphers.split(':').every((name) => name.startsWith('TLS_'));
+  return tls13Only ? ciphers : `${ciphers}:${UNKNOWN_CIPHERS}`;
+}
+
+/** TLS 1.3 and 1.2, with those suites only that the record layers know. */
 export function socketSecureContext(options: SecureContextOptions): SecureContext {
   try {
     return createSecureContext({
-      ciphers: CERTIFICATE_CIPHERS.join(':'),
-      ...options,
-      minVersion: 'TLSv1.3',
+      minVersion: 'TLSv1.2',
       maxVersion: 'TLSv1.3',
+      ...options,
+      ciphers: cipherList(options.ciphers),
     });
   } catch (cause) {
     const message = `the TLS options cannot be used: ${escapeText((cause as Error).message)}`;

@@ -1,21 +1,12 @@
 // A TLS connection as a stream: what a user of tls.TLSSocket expects, over a record layer that may be the
 // kernel's. types/socket.d.ts documents each member for users; docs/sockets.md what differs.
-import { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-
-import type { SendFileOptions, SocketOptions } from '../../types/index';
+import type { SendFileOptions, SocketOptions, Tls12CipherName } from '../../types/index';
 import { AbortError, KtlsError } from '../errors';
-import { type Authentication, alertFailure } from '../handshake/failure';
-import {
-  type CipherName,
-  type NativeConnectionOptions,
-  type NativeSocket,
-  native,
-  type RecordReport,
-  type SocketAddress,
-} from '../native';
+import { alertFailure } from '../handshake/failure';
+import { type CipherName, type NativeSocket, native, type RecordReport } from '../native';
 import { FileRequest, type FileSource, lengthOf } from './file-request';
 import { idleTimeout } from './options';
+import { type Session, SocketFacts, type SocketKeys } from './socket-facts';
 
 /** As Node 22 and later have it; less costs throughput. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -31,33 +22,18 @@ const SHARED_HEAD_BYTES = 16 * 1024;
 
 type Callback = (error?: Error | null) => void;
 
-/** What the handshake knows. */
-export interface Session {
-  tls: TLSSocket;
-  authentication: Authentication;
-  /** Whether the peer proved who it is. */
-  authorized: boolean;
-  authorizationError: Error | undefined;
-  feedTicket(message: Buffer): void;
-}
-
-export interface SocketKeys extends Omit<NonNullable<NativeConnectionOptions['tls']>, 'kernel'> {
-  /** Ownership of the descriptor moves to the socket, also when its constructor throws. */
-  fd: number;
-}
-
 /**
  * For the relay, which takes the connection out of what this returns and reads on where the socket stopped. The
  * socket is then to be destroyed, which leaves the connection alone.
  */
 export let handOver: (socket: KtlsSocket) => NativeSocket;
 
-export class KtlsSocket extends Duplex {
+export class KtlsSocket extends SocketFacts {
   static {
     handOver = (socket) => {
       socket.#handedOver = true;
-      socket.#native.readStop();
-      return socket.#native;
+      socket.native.readStop();
+      return socket.native;
     };
   }
 
@@ -66,12 +42,11 @@ export class KtlsSocket extends Duplex {
   readonly pending = false;
   readonly authorized: boolean;
   readonly authorizationError: Error | undefined;
-  readonly record: RecordReport & { cipher: CipherName };
+  readonly record: RecordReport & { cipher: CipherName | Tls12CipherName };
   /** Milliseconds; undefined until setTimeout() was called, as a net.Socket has it. */
   timeout: number | undefined;
 
-  readonly #native: NativeSocket;
-  readonly #session: Session | undefined;
+  protected readonly native: NativeSocket;
   readonly #files = new WeakMap<Buffer, FileRequest>();
   /** Of fileChunk(), and perhaps not yet written. */
   readonly #unwritten = new Set<FileRequest>();
@@ -88,27 +63,26 @@ export class KtlsSocket extends Duplex {
   #written = 0;
   #reset = false;
   #handedOver = false;
-  #local: SocketAddress | undefined;
-  #remote: SocketAddress | undefined;
 
   constructor(keys: SocketKeys, session: Session | undefined, options: SocketOptions = {}) {
     const { kernel = 'auto', maxRecordsPerKey, allowHalfOpen = false, highWaterMark } = options;
-    super({
+    const { fd, cipher, version = 'TLSv1.3', tx, rx } = keys;
+    super({ cipher, version }, session, {
       allowHalfOpen,
       emitClose: false,
       highWaterMark: highWaterMark ?? HIGH_WATER_MARK,
     });
-    const { fd, cipher, tx, rx } = keys;
     const limit = maxRecordsPerKey === undefined ? {} : { maxRecordsPerKey };
-    this.#native = new (native().Socket)(
-      { fd, tls: { cipher, tx, rx, kernel, ...limit } },
+    this.native = new (native().Socket)(
+      { fd, tls: { cipher, version, tx, rx, kernel, ...limit } },
       (memory, start, end) => this.#onRead(memory, start, end),
       (error, alert) => this.#onEnd(error, alert),
       (error) => this.#onWritten(error),
       (message) => session?.feedTicket(message),
     );
-    this.record = { ...this.#native.record, cipher };
-    this.#session = session;
+    // Of a suite of TLS 1.2 the record layer knows no more than how it encrypts.
+    const suite = version === 'TLSv1.3' ? cipher : (this.getCipher().standardName as Tls12CipherName);
+    this.record = { ...this.native.record, cipher: suite };
     this.authorized = session?.authorized ?? false;
     this.authorizationError = session?.authorizationError;
     session?.tls.on('session', (ticket: Buffer) => this.emit('session', ticket));
@@ -126,7 +100,7 @@ export class KtlsSocket extends Duplex {
   override _read(): void {
     if (this.#reading) return;
     this.#reading = true;
-    if (this.#native.readStart()) setImmediate(() => this.#native.pump());
+    if (this.native.readStart()) setImmediate(() => this.native.pump());
   }
 
   #onRead(memory: Buffer, start: number, end: number): void {
@@ -134,7 +108,7 @@ export class KtlsSocket extends Duplex {
     const chunk = start === 0 && end === memory.length ? memory : memory.subarray(start, end);
     if (!this.push(chunk)) {
       this.#reading = false;
-      this.#native.readStop();
+      this.native.readStop();
     }
   }
 
@@ -147,8 +121,8 @@ export class KtlsSocket extends Duplex {
       return;
     }
     // What a client is told after its handshake is what the server thinks of it (RFC 8446, 4.4.2.4).
-    const refused = alert >= 0 && this.#session !== undefined && this.bytesRead === 0;
-    this.destroy(refused ? alertFailure(alert, this.#session.authentication, this.#peer()) : error);
+    const refused = alert >= 0 && this.session !== undefined && this.bytesRead === 0;
+    this.destroy(refused ? alertFailure(alert, this.session.authentication, this.peerName()) : error);
   }
 
   // --- Writing -------------------------------------------------------------------------------------
@@ -193,11 +167,11 @@ export class KtlsSocket extends Duplex {
     }
     try {
       if (lengthOf(chunks) >= THREADED_WRITE_BYTES && this.record.tx === 'user') {
-        this.#native.writeOnThread(chunks).then(
+        this.native.writeOnThread(chunks).then(
           () => callback(),
           (error) => this.#failWrite(error, callback),
         );
-      } else if (this.#native.write(chunks)) callback();
+      } else if (this.native.write(chunks)) callback();
       else this.#waiting = callback;
     } catch (error) {
       this.#failWrite(error as Error, callback);
@@ -205,10 +179,10 @@ export class KtlsSocket extends Duplex {
   }
 
   #transmit(request: FileRequest, head: Buffer[], callback: Callback): void {
-    this.#fileStart = this.#native.bytesWritten + lengthOf(head);
+    this.#fileStart = this.native.bytesWritten + lengthOf(head);
     this.#unwritten.delete(request);
     request
-      .run(this.#native, head, () => this.destroyed && (this.errored ?? true))
+      .run(this.native, head, () => this.destroyed && (this.errored ?? true))
       .then((fatal) => {
         this.#fileBytes += this.#sentOfFile();
         this.#fileStart = undefined;
@@ -219,7 +193,7 @@ export class KtlsSocket extends Duplex {
 
   override _final(callback: Callback): void {
     try {
-      if (this.#native.shutDown()) callback();
+      if (this.native.shutDown()) callback();
       else this.#waiting = callback;
     } catch (error) {
       this.#failWrite(error as Error, callback);
@@ -236,7 +210,7 @@ export class KtlsSocket extends Duplex {
   /** A peer that takes nothing any more may have said why: that is told rather than EPIPE. */
   #failWrite(error: Error, callback: Callback): void {
     setImmediate(() => {
-      if (!this.destroyed) this.#native.pump();
+      if (!this.destroyed) this.native.pump();
       callback(error);
     });
   }
@@ -281,8 +255,8 @@ export class KtlsSocket extends Duplex {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
-    if (!this.#handedOver) this.#native.close(this.#reset);
-    this.#session?.tls.destroy();
+    if (!this.#handedOver) this.native.close(this.#reset);
+    this.session?.tls.destroy();
     for (const request of this.#unwritten) request.fail(error ?? new AbortError());
     this.#unwritten.clear();
     callback(error);
@@ -317,7 +291,7 @@ export class KtlsSocket extends Duplex {
 
   #onTimeout(): void {
     // A write that goes on in native code is not idle.
-    const written = this.#native.bytesWritten;
+    const written = this.native.bytesWritten;
     if (written === this.#written) {
       this.emit('timeout');
       return;
@@ -327,27 +301,27 @@ export class KtlsSocket extends Duplex {
   }
 
   setNoDelay(on = true): this {
-    this.#native.setNoDelay(on);
+    this.native.setNoDelay(on);
     return this;
   }
 
   setKeepAlive(on = false, initialDelay = 0): this {
-    this.#native.setKeepAlive(on, Math.floor(initialDelay / 1000));
+    this.native.setKeepAlive(on, Math.floor(initialDelay / 1000));
     return this;
   }
 
   ref(): this {
-    this.#native.setReferenced(true);
+    this.native.setReferenced(true);
     return this;
   }
 
   unref(): this {
-    this.#native.setReferenced(false);
+    this.native.setReferenced(false);
     return this;
   }
 
   get bytesRead(): number {
-    return this.#native.bytesRead;
+    return this.native.bytesRead;
   }
 
   get bytesWritten(): number {
@@ -355,103 +329,11 @@ export class KtlsSocket extends Duplex {
   }
 
   #sentOfFile(): number {
-    return this.#fileStart === undefined ? 0 : Math.max(0, this.#native.bytesWritten - this.#fileStart);
+    return this.#fileStart === undefined ? 0 : Math.max(0, this.native.bytesWritten - this.#fileStart);
   }
 
   get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
     if (this.readable) return this.writable ? 'open' : 'readOnly';
     return this.writable ? 'writeOnly' : 'closed';
-  }
-
-  address(): SocketAddress | Record<string, never> {
-    return this.#localAddress() ?? {};
-  }
-
-  get localAddress(): string | undefined {
-    return this.#localAddress()?.address;
-  }
-  get localPort(): number | undefined {
-    return this.#localAddress()?.port;
-  }
-  get localFamily(): string | undefined {
-    return this.#localAddress()?.family;
-  }
-  get remoteAddress(): string | undefined {
-    return this.#remoteAddress()?.address;
-  }
-  get remotePort(): number | undefined {
-    return this.#remoteAddress()?.port;
-  }
-  get remoteFamily(): string | undefined {
-    return this.#remoteAddress()?.family;
-  }
-
-  #localAddress(): SocketAddress | undefined {
-    this.#local ??= this.#native.address(false);
-    return this.#local;
-  }
-
-  #remoteAddress(): SocketAddress | undefined {
-    this.#remote ??= this.#native.address(true);
-    return this.#remote;
-  }
-
-  #peer(): string | undefined {
-    const { remoteAddress: host, remotePort: port } = this;
-    return host === undefined ? undefined : `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  }
-
-  // --- Like a tls.TLSSocket: what the handshake knows ------------------------------------------------
-
-  get alpnProtocol(): string | false | null {
-    return this.#session?.tls.alpnProtocol ?? false;
-  }
-  get servername(): string | false | undefined {
-    return (this.#session?.tls as { servername?: string | false } | undefined)?.servername;
-  }
-  getSession(): Buffer | undefined {
-    return this.#session?.tls.getSession();
-  }
-  isSessionReused(): boolean {
-    return this.#session?.tls.isSessionReused() ?? false;
-  }
-  getProtocol(): string | null {
-    return 'TLSv1.3';
-  }
-  getCipher(): { name: string; standardName: string; version: string } {
-    const { cipher } = this.record;
-    return { name: cipher, standardName: cipher, version: 'TLSv1.3' };
-  }
-  getEphemeralKeyInfo(): ReturnType<TLSSocket['getEphemeralKeyInfo']> {
-    return this.#asked('getEphemeralKeyInfo').getEphemeralKeyInfo();
-  }
-  getPeerCertificate(detailed = false): ReturnType<TLSSocket['getPeerCertificate']> {
-    return this.#asked('getPeerCertificate').getPeerCertificate(detailed);
-  }
-  getPeerX509Certificate(): ReturnType<TLSSocket['getPeerX509Certificate']> {
-    return this.#asked('getPeerX509Certificate').getPeerX509Certificate();
-  }
-  getCertificate(): ReturnType<TLSSocket['getCertificate']> {
-    return this.#asked('getCertificate').getCertificate();
-  }
-  getX509Certificate(): ReturnType<TLSSocket['getX509Certificate']> {
-    return this.#asked('getX509Certificate').getX509Certificate();
-  }
-  getFinished(): Buffer | undefined {
-    return this.#asked('getFinished').getFinished();
-  }
-  getPeerFinished(): Buffer | undefined {
-    return this.#asked('getPeerFinished').getPeerFinished();
-  }
-  getSharedSigalgs(): string[] {
-    return this.#asked('getSharedSigalgs').getSharedSigalgs();
-  }
-  exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer {
-    return this.#asked('exportKeyingMaterial').exportKeyingMaterial(length, label, context);
-  }
-
-  #asked(what: string): TLSSocket {
-    if (this.#session !== undefined) return this.#session.tls;
-    throw new KtlsError('ERR_KTLS_UNSUPPORTED', `${what}(): an adopted connection knows only its keys`);
   }
 }

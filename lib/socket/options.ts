@@ -20,7 +20,9 @@ function milliseconds(option: string, value: unknown): number {
   return value;
 }
 
-/** Those of node:tls that lead to something else than TLS 1.3, and so cannot be followed. */
+const VERSIONS: unknown[] = ['TLSv1.2', 'TLSv1.3'];
+
+/** Those of node:tls that cannot be followed here. */
 const UNKNOWN_HERE = ['secureProtocol', 'pskCallback', 'path', 'socket', 'enableTrace'];
 
 /** @throws ERR_KTLS_INVALID_OPTION */
@@ -33,8 +35,10 @@ export function checkCommon(options: unknown): asserts options is Record<string,
     if (given[name] !== undefined)
       throw invalid(name, 'is one that kTLS sockets do not have: see docs/sockets.md');
   }
-  if (given.maxVersion !== undefined && given.maxVersion !== 'TLSv1.3') {
-    throw invalid('maxVersion', "must be 'TLSv1.3': kTLS sockets speak no older version");
+  for (const name of ['minVersion', 'maxVersion']) {
+    if (given[name] !== undefined && !VERSIONS.includes(given[name])) {
+      throw invalid(name, "must be 'TLSv1.2' or 'TLSv1.3': kTLS sockets speak no older version");
+    }
   }
   const policies: KernelPolicy[] = ['auto', 'require', 'off'];
   if (given.kernel !== undefined && !policies.includes(given.kernel as KernelPolicy)) {

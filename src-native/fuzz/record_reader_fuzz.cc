@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(connection.ok());
   (*connection)->on_ticket = [](Bytes message) { require(message.size() >= 4); };
   Result<std::unique_ptr<RecordProtection>> forge =
-      create_tls13_protection(state_of(2), Aead::Direction::seal);
+      create_protection(state_of(2), Aead::Direction::seal);
   require(forge.ok());
   const int peer = pair->second.get();
   Bytes rest = {data + 1, size - 1};

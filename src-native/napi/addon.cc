@@ -17,6 +17,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   export_handshake_channel(env, exports);
   export_probe(env, exports);
   export_engine(env, exports);
+  export_record_key(env, exports);
   export_relay(env, exports);
   export_socket(env, exports);
   return exports;

@@ -40,6 +40,7 @@ void export_file(Napi::Env env, Napi::Object exports);
 void export_handshake_channel(Napi::Env env, Napi::Object exports);
 void export_probe(Napi::Env env, Napi::Object exports);
 void export_engine(Napi::Env env, Napi::Object exports);
+void export_record_key(Napi::Env env, Napi::Object exports);
 void export_relay(Napi::Env env, Napi::Object exports);
 void export_socket(Napi::Env env, Napi::Object exports);
 

@@ -8,21 +8,6 @@ namespace ktls::napi {
 
 namespace {
 
-std::optional<tls::TrafficState> traffic_state(const Napi::Object& tls, const char* direction,
-                                               tls::CipherSuite suite) {
-  Napi::Value value = property(tls, direction);
-  if (!value.IsObject()) return std::nullopt;
-  auto object = value.As<Napi::Object>();
-  tls::TrafficState state{};
-  state.suite = suite;
-  state.sequence = bigint_property(object, "sequence");
-  std::string secret = bytes_property(object, "secret");
-  if (secret.size() != tls::traits(suite).hash_length) return std::nullopt;
-  memcpy(state.secret, secret.data(), secret.size());
-  explicit_bzero(secret.data(), secret.size());
-  return state;
-}
-
 tls::KernelPolicy kernel_policy(const std::string& name) {
   if (name == "require") return tls::KernelPolicy::require;
   if (name == "off") return tls::KernelPolicy::off;
@@ -31,17 +16,36 @@ tls::KernelPolicy kernel_policy(const std::string& name) {
 
 }  // namespace
 
+std::optional<tls::TrafficState> traffic_state(const Napi::Object& keys, const Napi::Object& direction) {
+  std::optional<tls::CipherSuite> suite = tls::cipher_by_name(string_property(keys, "cipher"));
+  if (!suite) return std::nullopt;
+  tls::TrafficState state{};
+  state.suite = *suite;
+  state.version = string_property(keys, "version") == "TLSv1.2" ? tls::ProtocolVersion::tls12
+                                                                 : tls::ProtocolVersion::tls13;
+  state.sequence = bigint_property(direction, "sequence");
+  std::string secret = bytes_property(direction, "secret");
+  if (secret.size() != tls::secret_length(*suite, state.version)) return std::nullopt;
+  memcpy(state.secret, secret.data(), secret.size());
+  explicit_bzero(secret.data(), secret.size());
+  return state;
+}
+
 Result<std::unique_ptr<tls::Connection>> create_connection(const Napi::Object& options,
                                                            tls::ConnectionOptions wanted) {
   Fd fd(static_cast<int>(number_property(options, "fd").value_or(-1)));
   Napi::Value tls_value = property(options, "tls");
   if (!tls_value.IsObject()) return tls::Connection::create_plain(std::move(fd));
   auto object = tls_value.As<Napi::Object>();
-  std::optional<tls::CipherSuite> suite = tls::cipher_by_name(string_property(object, "cipher"));
-  if (!suite) return Status::fail(Code::invalid_option, "unknown cipher suite");
-  std::optional<tls::TrafficState> tx = traffic_state(object, "tx", *suite);
-  std::optional<tls::TrafficState> rx = traffic_state(object, "rx", *suite);
-  if (!tx || !rx) return Status::fail(Code::invalid_option, "a traffic secret has the wrong length");
+  Napi::Value tx_value = property(object, "tx");
+  Napi::Value rx_value = property(object, "rx");
+  std::optional<tls::TrafficState> tx;
+  std::optional<tls::TrafficState> rx;
+  if (tx_value.IsObject()) tx = traffic_state(object, tx_value.As<Napi::Object>());
+  if (rx_value.IsObject()) rx = traffic_state(object, rx_value.As<Napi::Object>());
+  if (!tx || !rx) {
+    return Status::fail(Code::invalid_option, "unknown cipher suite, or a secret of the wrong length");
+  }
   wanted.kernel = kernel_policy(string_property(object, "kernel"));
   if (auto limit = number_property(object, "maxRecordsPerKey")) {
     wanted.max_records_per_key = static_cast<uint64_t>(*limit);

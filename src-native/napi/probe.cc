@@ -29,8 +29,12 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
     const tls::ProbeCipher& cipher = report.ciphers[i];
     Napi::Object entry = Napi::Object::New(env);
     entry.Set("cipher", tls::traits(cipher.suite).name);
-    entry.Set("tx", to_object(env, cipher.tx));
-    entry.Set("rx", to_object(env, cipher.rx));
+    entry.Set("tx", to_object(env, cipher.tls13.tx));
+    entry.Set("rx", to_object(env, cipher.tls13.rx));
+    Napi::Object older = Napi::Object::New(env);
+    older.Set("tx", to_object(env, cipher.tls12.tx));
+    older.Set("rx", to_object(env, cipher.tls12.rx));
+    entry.Set("tls12", older);
     ciphers.Set(i, entry);
   }
   object.Set("ciphers", ciphers);

@@ -87,8 +87,8 @@ TEST(the_probe_explains_what_is_missing) {
   CHECK_EQ(report.ulp, report.ulp_reason.empty());
   CHECK_EQ(report.ciphers.size(), std::size(kCipherSuites));
   for (const ProbeCipher& cipher : report.ciphers) {
-    CHECK_EQ(cipher.tx.available, cipher.tx.reason.empty());
-    CHECK_EQ(cipher.rx.available, cipher.rx.reason.empty());
+    CHECK_EQ(cipher.tls13.tx.available, cipher.tls13.tx.reason.empty());
+    CHECK_EQ(cipher.tls13.rx.available, cipher.tls13.rx.reason.empty());
   }
 }
 

@@ -31,9 +31,9 @@ TEST(the_probe_finds_every_cipher_in_both_directions) {
   CHECK(report.openssl);
   CHECK_EQ(report.ciphers.size(), std::size(kCipherSuites));
   for (const ProbeCipher& cipher : report.ciphers) {
-    CHECK_EQ(cipher.tx.reason, std::string());
-    CHECK_EQ(cipher.rx.reason, std::string());
-    CHECK(cipher.tx.available && cipher.rx.available);
+    CHECK_EQ(cipher.tls13.tx.reason, std::string());
+    CHECK_EQ(cipher.tls13.rx.reason, std::string());
+    CHECK(cipher.tls13.tx.available && cipher.tls13.rx.available);
   }
 }
 

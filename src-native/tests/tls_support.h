@@ -87,7 +87,7 @@ inline void send_raw(int fd, Bytes data) {
 
 inline std::unique_ptr<tls::RecordProtection> protection(const tls::TrafficState& state,
                                                          tls::Aead::Direction direction) {
-  Result<std::unique_ptr<tls::RecordProtection>> made = tls::create_tls13_protection(state, direction);
+  Result<std::unique_ptr<tls::RecordProtection>> made = tls::create_protection(state, direction);
   CHECK_OK(made);
   return std::move(*made);
 }

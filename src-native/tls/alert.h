@@ -17,6 +17,7 @@ enum class AlertDescription : uint8_t {
   decode_error = 50,
   internal_error = 80,
   user_canceled = 90,
+  no_renegotiation = 100,
 };
 
 // As the RFC spells it; "unknown" for a number that it does not assign.

@@ -1,4 +1,5 @@
-// The TLS 1.3 cipher suites the record layers know (RFC 8446, B.4).
+// The cipher suites the record layers know (RFC 8446, B.4). In TLS 1.2 each stands for the ECDHE suites of
+// the same AEAD and hash (RFC 5289, RFC 7905).
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,8 @@ inline constexpr CipherSuite kCipherSuites[] = {
     CipherSuite::aes_256_gcm_sha384,
     CipherSuite::chacha20_poly1305_sha256,
 };
+
+enum class ProtocolVersion : uint8_t { tls12, tls13 };
 
 struct CipherTraits {
   const char* name;    // as Node and the RFC spell it: "TLS_AES_128_GCM_SHA256"

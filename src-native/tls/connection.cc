@@ -41,10 +41,11 @@ const char* placement_name(Placement placement) {
   return "unknown";
 }
 
-Connection::Connection(Fd fd, RecordReport report, uint64_t max_records_per_key,
+Connection::Connection(Fd fd, RecordReport report, ProtocolVersion version, uint64_t max_records_per_key,
                        std::unique_ptr<RecordWriter> writer, std::unique_ptr<RecordReader> reader)
     : fd_(std::move(fd)),
       report_(std::move(report)),
+      version_(version),
       max_records_per_key_(std::clamp(max_records_per_key, kReservedRecords + 1, kMaxRecordsPerKey)),
       reader_(std::move(reader)),
       writer_(std::move(writer)) {}
@@ -141,8 +142,9 @@ Result<size_t> Connection::prepare_write(size_t count) {
   if (allowance_ == 0) {
     if (!may_update_key()) {
       return Status::fail(Code::limit,
-                          "this key has protected as many records as it may, and this kernel "
-                          "cannot change it: open another connection");
+                          std::string("this key has protected as many records as it may, and ") +
+                              (version_ == ProtocolVersion::tls12 ? "TLS 1.2" : "this kernel") +
+                              " cannot change it: open another connection");
     }
     KTLS_TRY(writer_->update_key(false));
     allowance_ = records_left();

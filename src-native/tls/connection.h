@@ -1,5 +1,5 @@
 // A TLS connection after its handshake: a descriptor, two record layers, and what RFC 8446 wants
-// done with alerts, KeyUpdate and NewSessionTicket.
+// done with alerts, KeyUpdate and NewSessionTicket, or RFC 5246 where TLS 1.2 was agreed on.
 #pragma once
 
 #include <atomic>
@@ -108,8 +108,8 @@ class Connection {
   std::function<void(Bytes)> on_ticket;
 
  private:
-  Connection(Fd fd, RecordReport report, uint64_t max_records_per_key, std::unique_ptr<RecordWriter> writer,
-             std::unique_ptr<RecordReader> reader);
+  Connection(Fd fd, RecordReport report, ProtocolVersion version, uint64_t max_records_per_key,
+             std::unique_ptr<RecordWriter> writer, std::unique_ptr<RecordReader> reader);
 
   // With write_mutex_ held.
   Result<size_t> prepare_write(size_t count);
@@ -121,12 +121,14 @@ class Connection {
   Status handle_alert(Bytes content);
   Status handle_handshake(Bytes content);
   Status handle_key_update(Bytes message);
+  Status handle_tls12_message(HandshakeType type);
   // What the peer did wrong: tells it, and returns the Status.
   Status fatal(AlertDescription alert, Status status);
   Status fatal(AlertDescription alert, const char* what);
 
   const Fd fd_;
   const RecordReport report_;
+  const ProtocolVersion version_;
   const uint64_t max_records_per_key_;
 
   // The reading thread's.

@@ -30,13 +30,16 @@ std::string explain(const Status& status) {
 Choice take_over(int fd, const TrafficState& tx, const TrafficState& rx) {
   const ProbeReport& can = probe();
   if (!can.ulp) return {can.ulp_reason, can.ulp_reason};
-  const auto direction = [&can](CipherSuite suite, ProbeDirection ProbeCipher::*which) {
+  const auto directions = [&can](const TrafficState& state) {
     for (const ProbeCipher& cipher : can.ciphers) {
-      if (cipher.suite == suite) return (cipher.*which).reason;
+      if (cipher.suite == state.suite) {
+        return state.version == ProtocolVersion::tls12 ? cipher.tls12 : cipher.tls13;
+      }
     }
-    return std::string("the probe does not know this cipher");
+    const ProbeDirection unknown = {false, "the probe does not know this cipher"};
+    return ProbeDirections{unknown, unknown};
   };
-  Choice choice = {direction(tx.suite, &ProbeCipher::tx), direction(rx.suite, &ProbeCipher::rx)};
+  Choice choice = {directions(tx).tx.reason, directions(rx).rx.reason};
   if (!choice.tx.empty() && !choice.rx.empty()) return choice;
   if (Status attached = attach_ulp(fd); !attached.ok()) {
     if (choice.tx.empty()) choice.tx = explain(attached);
@@ -79,24 +82,26 @@ Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState
     return Status::fail(Code::kernel_required, "kernel: 'require' was given, but " + report.reason);
   }
 
+  const bool can_rekey = probe().rekey && tx.version == ProtocolVersion::tls13;
   std::unique_ptr<RecordWriter> writer;
   if (choice.tx.empty()) {
-    writer = std::make_unique<KernelWriter>(fd.get(), tx, probe().rekey);
+    writer = std::make_unique<KernelWriter>(fd.get(), tx, can_rekey);
   } else {
-    Result<std::unique_ptr<RecordProtection>> protection = create_tls13_protection(tx, Aead::Direction::seal);
+    Result<std::unique_ptr<RecordProtection>> protection = create_protection(tx, Aead::Direction::seal);
     if (!protection.ok()) return protection.status();
     writer = std::make_unique<UserWriter>(fd.get(), std::move(*protection), options.send_batch);
   }
   std::unique_ptr<RecordReader> reader;
   if (choice.rx.empty()) {
-    reader = std::make_unique<KernelReader>(fd.get(), rx, probe().rekey);
+    reader = std::make_unique<KernelReader>(fd.get(), rx, can_rekey);
   } else {
-    Result<std::unique_ptr<RecordProtection>> protection = create_tls13_protection(rx, Aead::Direction::open);
+    Result<std::unique_ptr<RecordProtection>> protection = create_protection(rx, Aead::Direction::open);
     if (!protection.ok()) return protection.status();
     reader = std::make_unique<UserReader>(fd.get(), std::move(*protection), options.receive_buffer);
   }
-  return std::unique_ptr<Connection>(new Connection(
-      std::move(fd), std::move(report), options.max_records_per_key, std::move(writer), std::move(reader)));
+  return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), tx.version,
+                                                    options.max_records_per_key, std::move(writer),
+                                                    std::move(reader)));
 }
 
 Result<std::unique_ptr<Connection>> Connection::create_plain(Fd fd) {
@@ -106,7 +111,7 @@ Result<std::unique_ptr<Connection>> Connection::create_plain(Fd fd) {
   auto writer = std::make_unique<PlainWriter>(fd.get());
   auto reader = std::make_unique<PlainReader>(fd.get());
   RecordReport report = {Placement::none, Placement::none, "no encryption: it was asked for, as insecure"};
-  return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), kMaxRecordsPerKey,
+  return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), ProtocolVersion::tls13, kMaxRecordsPerKey,
                                                     std::move(writer), std::move(reader)));
 }
 

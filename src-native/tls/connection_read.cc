@@ -59,12 +59,15 @@ Status Connection::handle_control(ContentType type, Bytes content) {
 
 Status Connection::handle_alert(Bytes content) {
   if (content.size() != 2) return fatal(AlertDescription::decode_error, "an alert is not two bytes long");
-  // RFC 8446, 6: the level is redundant, the description alone counts.
   const uint8_t description = content[1];
   if (description == static_cast<uint8_t>(AlertDescription::close_notify)) {
     return Status::of(Code::end_of_stream);
   }
   if (description == static_cast<uint8_t>(AlertDescription::user_canceled)) return {};
+  // TLS 1.2 has warnings that one may pass over (RFC 5246, 7.2.2). In TLS 1.3 the level is redundant, the
+  // description alone counts (RFC 8446, 6).
+  const bool warning = content[0] == static_cast<uint8_t>(AlertLevel::warning);
+  if (version_ == ProtocolVersion::tls12 && warning) return {};
   peer_alert_ = description;
   Status status =
       Status::fail(Code::alert, "the peer sent the fatal TLS alert " + std::to_string(description) + " (" +
@@ -80,7 +83,12 @@ Status Connection::handle_handshake(Bytes content) {
     Result<Bytes> message = messages_.next();
     if (!message.ok()) return fatal(AlertDescription::decode_error, message.status());
     if (message->empty()) return {};
-    switch (static_cast<HandshakeType>((*message)[0])) {
+    const auto type = static_cast<HandshakeType>((*message)[0]);
+    if (version_ == ProtocolVersion::tls12) {
+      KTLS_TRY(handle_tls12_message(type));
+      continue;
+    }
+    switch (type) {
       case HandshakeType::new_session_ticket:
         if (on_ticket) on_ticket(*message);
         break;
@@ -91,6 +99,20 @@ Status Connection::handle_handshake(Bytes content) {
         return fatal(AlertDescription::unexpected_message, "a handshake message may not come here");
     }
   }
+}
+
+// The peer asks for a renegotiation: told no by a warning, it may go on without (RFC 5246, 7.2.2).
+Status Connection::handle_tls12_message(HandshakeType type) {
+  if (type != HandshakeType::hello_request && type != HandshakeType::client_hello) {
+    return fatal(AlertDescription::unexpected_message, "a handshake message may not come here");
+  }
+  std::lock_guard lock(write_mutex_);
+  if (closed_ || !write_failure_.ok()) return {};
+  const uint8_t content[] = {static_cast<uint8_t>(AlertLevel::warning),
+                             static_cast<uint8_t>(AlertDescription::no_renegotiation)};
+  // As far as it goes: without room for it the peer's question stays without an answer, which is one, too.
+  Status sent = writer_->write_control(ContentType::alert, content);
+  return sent.is(Code::would_block) ? Status() : sent;
 }
 
 Status Connection::handle_key_update(Bytes message) {

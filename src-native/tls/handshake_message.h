@@ -1,4 +1,5 @@
-// The handshake messages that may come after the handshake (RFC 8446, 4), cut out of records.
+// The handshake messages that may come after the handshake (RFC 8446, 4; the hellos are TLS 1.2's
+// renegotiation, RFC 5246, 7.4.1), cut out of records.
 #pragma once
 
 #include <vector>
@@ -8,7 +9,12 @@
 
 namespace ktls::tls {
 
-enum class HandshakeType : uint8_t { new_session_ticket = 4, key_update = 24 };
+enum class HandshakeType : uint8_t {
+  hello_request = 0,
+  client_hello = 1,
+  new_session_ticket = 4,
+  key_update = 24,
+};
 
 // The body of every handshake message starts behind its type and three bytes of length.
 inline constexpr size_t kHandshakeHeaderLength = 4;

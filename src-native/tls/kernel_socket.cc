@@ -62,7 +62,7 @@ Status install_key(int fd, KernelDirection direction, const TrafficState& state)
   KTLS_TRY(derive_keys(state, keys));
   CryptoInfo crypto;
   const Layout shape = layout(crypto, state.suite);
-  crypto.info.version = TLS_1_3_VERSION;
+  crypto.info.version = state.version == ProtocolVersion::tls12 ? TLS_1_2_VERSION : TLS_1_3_VERSION;
   crypto.info.cipher_type = shape.cipher_type;
   switch (state.suite) {
     case CipherSuite::aes_128_gcm_sha256:

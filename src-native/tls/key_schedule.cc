@@ -67,8 +67,13 @@ Status hkdf_expand_label(CipherSuite suite, Bytes secret, std::string_view label
 }
 
 Status derive_keys(const TrafficState& state, TrafficKeys& keys) {
-  KTLS_TRY(hkdf_expand_label(state.suite, secret_of(state), "key", {},
-                             {keys.key, traits(state.suite).key_length}));
+  const size_t key_length = traits(state.suite).key_length;
+  if (state.version == ProtocolVersion::tls12) {
+    memcpy(keys.key, state.secret, key_length);
+    memcpy(keys.iv, state.secret + key_length, kIvLength);
+    return {};
+  }
+  KTLS_TRY(hkdf_expand_label(state.suite, secret_of(state), "key", {}, {keys.key, key_length}));
   return hkdf_expand_label(state.suite, secret_of(state), "iv", {}, keys.iv);
 }
 

@@ -1,4 +1,4 @@
-// From a traffic secret to a key, and to the next secret (RFC 8446, 7.1 to 7.3).
+// From a traffic secret to a key, and to the next secret (RFC 8446, 7.1 to 7.3). TLS 1.2 has the key already.
 #pragma once
 
 #include <string_view>
@@ -27,7 +27,7 @@ Status hkdf_expand_label(CipherSuite suite, Bytes secret, std::string_view label
 
 Status derive_keys(const TrafficState& state, TrafficKeys& keys);
 
-// application_traffic_secret_N+1; the sequence number starts at 0 again.
+// application_traffic_secret_N+1; the sequence number starts at 0 again. TLS 1.3 only.
 Status advance_secret(TrafficState& state);
 
 }  // namespace ktls::tls

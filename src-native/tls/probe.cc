@@ -47,9 +47,17 @@ std::string explain_ulp(const Status& status) {
   }
 }
 
-std::string explain_key(const Status& status, CipherSuite suite) {
-  const std::string name = traits(suite).name;
-  const bool chacha = suite == CipherSuite::chacha20_poly1305_sha256;
+const char* first_release(const TrafficState& state) {
+  if (state.suite == CipherSuite::chacha20_poly1305_sha256) return "5.11";
+  const bool first = state.version == ProtocolVersion::tls12 && state.suite == CipherSuite::aes_128_gcm_sha256;
+  return first ? "4.17" : "5.1";
+}
+
+std::string explain_key(const Status& status, const TrafficState& state) {
+  const std::string name = traits(state.suite).name + std::string(state.version == ProtocolVersion::tls12
+                                                                      ? " (its like in TLS 1.2)"
+                                                                      : "");
+  const bool chacha = state.suite == CipherSuite::chacha20_poly1305_sha256;
   const std::string said = " (" + what_failed(status) + ")";
   if (!status.is(Code::system)) return status.message();
   switch (status.error_number()) {
@@ -58,7 +66,7 @@ std::string explain_key(const Status& status, CipherSuite suite) {
              (chacha ? "chacha20poly1305" : "gcm") + "\" as root, in a container on its host" + said;
     case EINVAL:
     case ENOPROTOOPT:
-      return "this kernel's TLS does not know " + name + ": Linux " + (chacha ? "5.11" : "5.1") +
+      return "this kernel's TLS does not know " + name + ": Linux " + first_release(state) +
              " or later is needed" + said;
     default:
       return "the kernel refused " + name + said;
@@ -66,8 +74,8 @@ std::string explain_key(const Status& status, CipherSuite suite) {
 }
 
 // Any secret does: the pair is ours alone and carries nothing.
-TrafficState sample_state(CipherSuite suite) {
-  TrafficState state = {suite, {}, 5};
+TrafficState sample_state(CipherSuite suite, ProtocolVersion version) {
+  TrafficState state = {suite, {}, 5, version};
   for (size_t i = 0; i < sizeof state.secret; ++i) state.secret[i] = static_cast<uint8_t>(7 * i + 1);
   return state;
 }
@@ -93,17 +101,17 @@ Status round_trip(RecordWriter& writer, RecordReader& reader, int reading_fd) {
 
 // Whether the direction works for the suite and, beyond that, whether its key can be changed: one end is
 // the kernel's, the other our own.
-Status try_direction(CipherSuite suite, KernelDirection direction, bool& rekey) {
+Status try_direction(const TrafficState& sample, KernelDirection direction, bool& rekey) {
   Result<net::SocketPair> pair = net::loopback_pair();
   if (!pair.ok()) return pair.status();
   const bool tx = direction == KernelDirection::tx;
   const int kernel_fd = pair->first.get();
   const int user_fd = pair->second.get();
-  TrafficState state = sample_state(suite);
+  TrafficState state = sample;
   KTLS_TRY(attach_ulp(kernel_fd));
   KTLS_TRY(install_key(kernel_fd, direction, state));
   Result<std::unique_ptr<RecordProtection>> protection =
-      create_tls13_protection(state, tx ? Aead::Direction::open : Aead::Direction::seal);
+      create_protection(state, tx ? Aead::Direction::open : Aead::Direction::seal);
   if (!protection.ok()) return protection.status();
   RecordProtection& ours = **protection;
   std::unique_ptr<RecordWriter> writer;
@@ -117,6 +125,7 @@ Status try_direction(CipherSuite suite, KernelDirection direction, bool& rekey) 
   }
   const int reading_fd = tx ? user_fd : kernel_fd;
   KTLS_TRY(round_trip(*writer, *reader, reading_fd));
+  if (state.version == ProtocolVersion::tls12) return {};
 
   rekey = false;
   KTLS_TRY(advance_secret(state));
@@ -126,10 +135,22 @@ Status try_direction(CipherSuite suite, KernelDirection direction, bool& rekey) 
   return {};
 }
 
-ProbeDirection probe_direction(CipherSuite suite, KernelDirection direction, bool& rekey) {
-  Status tried = try_direction(suite, direction, rekey);
+ProbeDirection probe_direction(const TrafficState& sample, KernelDirection direction, bool& rekey) {
+  Status tried = try_direction(sample, direction, rekey);
   if (tried.ok()) return {true, ""};
-  return {false, explain_key(tried, suite)};
+  return {false, explain_key(tried, sample)};
+}
+
+ProbeDirections probe_directions(CipherSuite suite, ProtocolVersion version, bool& rekey) {
+  const TrafficState sample = sample_state(suite, version);
+  ProbeDirections found;
+  for (KernelDirection direction : {KernelDirection::tx, KernelDirection::rx}) {
+    bool changed = false;
+    ProbeDirection& which = direction == KernelDirection::tx ? found.tx : found.rx;
+    which = probe_direction(sample, direction, changed);
+    if (which.available) rekey &= changed;
+  }
+  return found;
 }
 
 ProbeReport find_out() {
@@ -150,14 +171,13 @@ ProbeReport find_out() {
   report.rekey = report.ulp;
   bool any = false;
   for (CipherSuite suite : kCipherSuites) {
-    ProbeCipher cipher = {suite, {false, report.ulp_reason}, {false, report.ulp_reason}};
+    const ProbeDirections none = {{false, report.ulp_reason}, {false, report.ulp_reason}};
+    ProbeCipher cipher = {suite, none, none};
     if (report.ulp) {
-      bool rekey = false;
-      cipher.tx = probe_direction(suite, KernelDirection::tx, rekey);
-      if (cipher.tx.available) report.rekey &= rekey;
-      cipher.rx = probe_direction(suite, KernelDirection::rx, rekey);
-      if (cipher.rx.available) report.rekey &= rekey;
-      any |= cipher.tx.available || cipher.rx.available;
+      bool not_asked = false;
+      cipher.tls12 = probe_directions(suite, ProtocolVersion::tls12, not_asked);
+      cipher.tls13 = probe_directions(suite, ProtocolVersion::tls13, report.rekey);
+      any |= cipher.tls13.tx.available || cipher.tls13.rx.available;
     }
     report.ciphers.push_back(std::move(cipher));
   }

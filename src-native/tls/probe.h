@@ -13,10 +13,16 @@ struct ProbeDirection {
   std::string reason;  // empty when available; else what is missing and what to do about it
 };
 
-struct ProbeCipher {
-  CipherSuite suite;
+struct ProbeDirections {
   ProbeDirection tx;
   ProbeDirection rx;
+};
+
+struct ProbeCipher {
+  CipherSuite suite;
+  ProbeDirections tls13;
+  // The suites of the same AEAD.
+  ProbeDirections tls12;
 };
 
 struct ProbeReport {

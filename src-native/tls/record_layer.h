@@ -32,11 +32,19 @@ const char* placement_name(Placement placement);
 // What the handshake left for one direction.
 struct TrafficState {
   CipherSuite suite;
-  // client_application_traffic_secret_N or server_…: traits(suite).hash_length bytes.
+  // TLS 1.3: client_application_traffic_secret_N or server_…, traits(suite).hash_length bytes.
+  // TLS 1.2: the write key, then the 12 bytes of the IV; with GCM these are the salt and the explicit part
+  // of the nonce of the next record sent (RFC 5288, 3).
   uint8_t secret[48];
   // Of the next record.
   uint64_t sequence;
+  ProtocolVersion version = ProtocolVersion::tls13;
 };
+
+// Bytes of TrafficState::secret.
+inline size_t secret_length(CipherSuite suite, ProtocolVersion version) {
+  return version == ProtocolVersion::tls13 ? traits(suite).hash_length : traits(suite).key_length + kIvLength;
+}
 
 class RecordWriter {
  public:

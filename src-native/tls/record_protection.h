@@ -15,6 +15,8 @@ class RecordProtection {
  public:
   virtual ~RecordProtection() = default;
 
+  // Whether a record of that outer type may come after the handshake.
+  virtual bool may_come(uint8_t outer_type) const = 0;
   // Bytes that a record has beside its content.
   virtual size_t overhead() const = 0;
   // Writes a whole record, content.size() + overhead() bytes, to `out`, which does not overlap
@@ -37,14 +39,19 @@ class RecordProtection {
   // either outside of `record` or at its content_offset(). bad_record_mac.
   virtual Result<Opened> open(MutableBytes record, uint8_t* into) = 0;
 
-  // Continues with the next traffic secret and sequence number 0 (RFC 8446, 7.2).
+  // Continues with the next traffic secret and sequence number 0 (RFC 8446, 7.2), where the version can.
+  virtual bool can_update_key() const = 0;
   virtual Status update_key() = 0;
   // Of the next record.
   virtual uint64_t sequence() const = 0;
 };
 
-// TLS 1.3 (RFC 8446, 5.2 and 5.3).
-Result<std::unique_ptr<RecordProtection>> create_tls13_protection(const TrafficState& state,
+// TLS 1.3 (RFC 8446, 5.2 and 5.3) or TLS 1.2, as the state says.
+Result<std::unique_ptr<RecordProtection>> create_protection(const TrafficState& state,
+                                                            Aead::Direction direction);
+
+// TLS 1.2 (RFC 5246, 6.2.3.3; RFC 5288 and RFC 7905).
+Result<std::unique_ptr<RecordProtection>> create_tls12_protection(const TrafficState& state,
                                                                   Aead::Direction direction);
 
 }  // namespace ktls::tls

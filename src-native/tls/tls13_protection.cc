@@ -19,6 +19,9 @@ class Tls13Protection final : public RecordProtection {
     explicit_bzero(iv_, sizeof iv_);
   }
 
+  bool may_come(uint8_t outer_type) const override {
+    return outer_type == static_cast<uint8_t>(ContentType::application_data);
+  }
   size_t overhead() const override { return kHeaderLength + 1 + kTagLength; }
 
   Status seal(ContentType type, Bytes content, uint8_t* out) override {
@@ -52,6 +55,7 @@ class Tls13Protection final : public RecordProtection {
     return Opened{type, length};
   }
 
+  bool can_update_key() const override { return true; }
   Status update_key() override {
     KTLS_TRY(advance_secret(state_));
     TrafficKeys keys;
@@ -78,8 +82,9 @@ class Tls13Protection final : public RecordProtection {
 
 }  // namespace
 
-Result<std::unique_ptr<RecordProtection>> create_tls13_protection(const TrafficState& state,
-                                                                  Aead::Direction direction) {
+Result<std::unique_ptr<RecordProtection>> create_protection(const TrafficState& state,
+                                                            Aead::Direction direction) {
+  if (state.version == ProtocolVersion::tls12) return create_tls12_protection(state, direction);
   TrafficKeys keys;
   KTLS_TRY(derive_keys(state, keys));
   Result<Aead> aead = Aead::create(state.suite, direction, keys.key);

@@ -105,7 +105,7 @@ bool UserReader::has_buffered() const {
 Result<size_t> UserReader::whole_record() {
   if (end_ - begin_ < kHeaderLength) return size_t{0};
   const uint8_t* header = buffer_.get() + begin_;
-  if (header[0] != static_cast<uint8_t>(ContentType::application_data)) {
+  if (!protection_->may_come(header[0])) {
     return fail(AlertDescription::unexpected_message, "a record after the handshake is not protected");
   }
   const size_t fragment = size_t{header[3]} << 8 | header[4];

@@ -20,7 +20,7 @@ class UserReader final : public RecordReader {
   AlertDescription alert() const override { return alert_; }
   bool has_buffered() const override;
   Status update_key() override { return protection_->update_key(); }
-  bool can_update_key() const override { return true; }
+  bool can_update_key() const override { return protection_->can_update_key(); }
 
  private:
   Result<Received> read_records(MutableBytes into);

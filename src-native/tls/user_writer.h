@@ -24,7 +24,7 @@ class UserWriter final : public RecordWriter {
   bool can_send_file() const override { return false; }
   Result<size_t> send_file(int file, off_t* offset, size_t count) override;
   Result<size_t> splice_from(int pipe, size_t count, bool more) override;
-  bool can_update_key() const override { return true; }
+  bool can_update_key() const override { return protection_->can_update_key(); }
   Status update_key(bool request_peer) override;
   uint64_t records_under_key() const override { return records_; }
   Result<uint64_t> sequence() const override { return protection_->sequence(); }

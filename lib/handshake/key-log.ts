@@ -1,0 +1,20 @@
+// The secrets of one connection, as node:tls logs them (RFC 9850).
+
+export class KeyLog {
+  /** In hexadecimal, by label. */
+  private readonly secrets = new Map<string, string>();
+
+  /** Returns the line's label. */
+  add(line: Buffer): string {
+    const [label = '', , secret = ''] = line.toString('latin1').trim().split(' ');
+    this.secrets.set(label, secret);
+    return label;
+  }
+
+  /** @throws where it was not logged. */
+  secretOf(label: string): Buffer {
+    const secret = this.secrets.get(label);
+    if (secret === undefined) throw new Error(`node:tls did not log ${label}`);
+    return Buffer.from(secret, 'hex');
+  }
+}
