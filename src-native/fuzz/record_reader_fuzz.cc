@@ -55,8 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                          {.kernel = KernelPolicy::off, .receive_buffer = data[0] % 2 == 0 ? 1u : 65536u});
   require(connection.ok());
   (*connection)->on_ticket = [](Bytes message) { require(message.size() >= 4); };
-  Result<std::unique_ptr<RecordProtection>> forge =
-      create_protection(state_of(2), Aead::Direction::seal);
+  Result<std::unique_ptr<RecordProtection>> forge = create_protection(state_of(2), Aead::Direction::seal);
   require(forge.ok());
   const int peer = pair->second.get();
   Bytes rest = {data + 1, size - 1};

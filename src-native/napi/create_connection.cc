@@ -22,7 +22,7 @@ std::optional<tls::TrafficState> traffic_state(const Napi::Object& keys, const N
   tls::TrafficState state{};
   state.suite = *suite;
   state.version = string_property(keys, "version") == "TLSv1.2" ? tls::ProtocolVersion::tls12
-                                                                 : tls::ProtocolVersion::tls13;
+                                                                : tls::ProtocolVersion::tls13;
   state.sequence = bigint_property(direction, "sequence");
   std::string secret = bytes_property(direction, "secret");
   if (secret.size() != tls::secret_length(*suite, state.version)) return std::nullopt;

@@ -10,8 +10,8 @@
 
 namespace ktls::napi {
 
-// `keys` names cipher and version, `direction` the secret and the sequence; nullopt for a cipher that is none,
-// or a secret of the wrong length.
+// `keys` names cipher and version, `direction` the secret and the sequence; nullopt for a cipher that is
+// none, or a secret of the wrong length.
 std::optional<tls::TrafficState> traffic_state(const Napi::Object& keys, const Napi::Object& direction);
 
 // Takes the descriptor, also when it fails. `wanted` holds what JavaScript has no word for.

@@ -86,6 +86,8 @@ class RecordKey : public Napi::ObjectWrap<RecordKey> {
 
 }  // namespace
 
-void export_record_key(Napi::Env env, Napi::Object exports) { exports.Set("RecordKey", RecordKey::define(env)); }
+void export_record_key(Napi::Env env, Napi::Object exports) {
+  exports.Set("RecordKey", RecordKey::define(env));
+}
 
 }  // namespace ktls::napi

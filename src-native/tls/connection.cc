@@ -141,10 +141,9 @@ Result<size_t> Connection::prepare_write(size_t count) {
   if (allowance_ < most_records(count)) allowance_ = records_left();
   if (allowance_ == 0) {
     if (!may_update_key()) {
-      return Status::fail(Code::limit,
-                          std::string("this key has protected as many records as it may, and ") +
-                              (version_ == ProtocolVersion::tls12 ? "TLS 1.2" : "this kernel") +
-                              " cannot change it: open another connection");
+      return Status::fail(Code::limit, std::string("this key has protected as many records as it may, and ") +
+                                           (version_ == ProtocolVersion::tls12 ? "TLS 1.2" : "this kernel") +
+                                           " cannot change it: open another connection");
     }
     KTLS_TRY(writer_->update_key(false));
     allowance_ = records_left();

@@ -111,8 +111,8 @@ Result<std::unique_ptr<Connection>> Connection::create_plain(Fd fd) {
   auto writer = std::make_unique<PlainWriter>(fd.get());
   auto reader = std::make_unique<PlainReader>(fd.get());
   RecordReport report = {Placement::none, Placement::none, "no encryption: it was asked for, as insecure"};
-  return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), ProtocolVersion::tls13, kMaxRecordsPerKey,
-                                                    std::move(writer), std::move(reader)));
+  return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), ProtocolVersion::tls13,
+                                                    kMaxRecordsPerKey, std::move(writer), std::move(reader)));
 }
 
 }  // namespace ktls::tls

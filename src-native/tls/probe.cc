@@ -49,14 +49,15 @@ std::string explain_ulp(const Status& status) {
 
 const char* first_release(const TrafficState& state) {
   if (state.suite == CipherSuite::chacha20_poly1305_sha256) return "5.11";
-  const bool first = state.version == ProtocolVersion::tls12 && state.suite == CipherSuite::aes_128_gcm_sha256;
+  const bool first =
+      state.version == ProtocolVersion::tls12 && state.suite == CipherSuite::aes_128_gcm_sha256;
   return first ? "4.17" : "5.1";
 }
 
 std::string explain_key(const Status& status, const TrafficState& state) {
-  const std::string name = traits(state.suite).name + std::string(state.version == ProtocolVersion::tls12
-                                                                      ? " (its like in TLS 1.2)"
-                                                                      : "");
+  const std::string name =
+      traits(state.suite).name +
+      std::string(state.version == ProtocolVersion::tls12 ? " (its like in TLS 1.2)" : "");
   const bool chacha = state.suite == CipherSuite::chacha20_poly1305_sha256;
   const std::string said = " (" + what_failed(status) + ")";
   if (!status.is(Code::system)) return status.message();

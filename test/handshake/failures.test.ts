@@ -222,7 +222,7 @@ t.test('a session of an earlier connection does not stand in for the secret', as
 t.test('a TLS 1.2 peer', async (t) => {
   const listening = await listen(t, await serverContext(server));
   const old = connectTlsSocket({ port: listening.port, maxVersion: 'TLSv1.2', ca }).on('error', () => {});
-  await t.rejects(listening.next(), { code: 'ERR_KTLS_NOT_TLS', message: /TLS 1\.3/ });
+  await t.rejects(listening.next(), { code: 'ERR_KTLS_NOT_TLS', message: /version of TLS/ });
   old.destroy();
 
   const oldServer = createTlsServer({ cert, key, maxVersion: 'TLSv1.2' });
@@ -231,7 +231,10 @@ t.test('a TLS 1.2 peer', async (t) => {
   await once(oldServer, 'listening');
   t.teardown(() => oldServer.close());
   const { port } = oldServer.address() as { port: number };
-  await t.rejects(dial(port, await clientContext({ ca })), { code: 'ERR_KTLS_NOT_TLS', message: /TLS 1\.3/ });
+  await t.rejects(dial(port, await clientContext({ ca })), {
+    code: 'ERR_KTLS_NOT_TLS',
+    message: /version of TLS/,
+  });
 });
 
 /** Does `talk` to our server in place of a handshake. */

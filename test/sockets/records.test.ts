@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { dialTcp, connectTls as handshakeTls } from '../../lib/handshake/connect';
-import { RecordKey } from '../../lib/handshake/record';
 import { adopt, connect, type KtlsSocket } from '../../lib/index';
+import { native } from '../../lib/native';
 import { socketClientContext } from '../../lib/socket/context';
 import { collect, credentials, failure, listen, nodeServer, pair, proxy, take } from './support';
 
@@ -143,12 +143,11 @@ async function forged(t: Parameters<typeof pair>[0]) {
   await new Promise((resolve) => setTimeout(resolve, 100));
   const { fd, cipher, tx, rx, tls } = established;
   tls.destroy();
-  const record = new RecordKey(cipher, rx.secret);
-  let sequence = 2;
+  const record = new (native().RecordKey)('seal', { cipher, ...rx, sequence: 2n });
   return {
     client: adopt(fd, { cipher, tx, rx }),
     send: (...records: Buffer[]) => pairs[0]?.near.write(Buffer.concat(records)),
-    seal: (type: number, content: Buffer) => record.seal(type, content, sequence++),
+    seal: (type: number, content: Buffer) => record.seal(type, content),
   };
 }
 
