@@ -245,8 +245,9 @@ class Handshake {
       return;
     }
     if (refusal !== undefined) {
-      // In TLS 1.2 a server's own Finished may come after this event.
-      setImmediate(() => this.refuse(refusal));
+      // In TLS 1.2 this end's Finished, behind which the alert belongs, may come after this event.
+      if (this.hellos.version === 'TLSv1.2') setImmediate(() => this.refuse(refusal));
+      else this.refuse(refusal);
       return;
     }
     this.secured = true;
