@@ -1,15 +1,16 @@
 // createServer() is https.createServer() over connections of ours.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import t from 'tap';
 
 import { credentials } from '../sockets/support';
 import { serve } from './support';
 
-const { ca, server: identity } = credentials(t);
+const { ca, client, maker, server: identity } = credentials(t);
 
 async function get(port: number, options = {}): Promise<{ response: IncomingMessage; body: string }> {
   const sent = request({ host: '127.0.0.1', port, ca, ...options }).end();
@@ -44,4 +45,101 @@ t.test('close() waits for the connections, and getConnections() counts them', as
   t.equal(await text(response), 'ab');
   await closing;
   t.equal(await count(), 0);
+});
+
+t.test('Expect: 100-continue, and trailers in both directions', async (t) => {
+  const { port } = await serve(t, identity, async (req, res) => {
+    const body = await text(req);
+    res.writeHead(200, { Trailer: 'X-Sum' });
+    res.write(body);
+    res.addTrailers({ 'X-Sum': `${req.trailers['x-sum']}!` });
+    res.end();
+  });
+  const headers = { Expect: '100-continue', Trailer: 'X-Sum', 'Transfer-Encoding': 'chunked' };
+  const sent = request({ host: '127.0.0.1', port, ca, method: 'POST', headers });
+  sent.flushHeaders();
+  await once(sent, 'continue');
+  sent.write('body');
+  sent.addTrailers({ 'X-Sum': '7' });
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  t.equal(await text(response), 'body');
+  t.match(response.trailers, { 'x-sum': '7!' });
+});
+
+t.test('client certificates: asked for, judged, and shown by req.socket', async (t) => {
+  const { port, server } = await serve(t, { ...identity, ca, requestCert: true }, (req, res) => {
+    const socket = req.socket as TLSSocket;
+    res.end(`${socket.authorized} ${socket.encrypted} ${socket.getPeerCertificate().subject.CN}`);
+  });
+  t.equal((await get(port, { cert: client.cert, key: client.key, agent: false })).body, 'true true client');
+  const refused = once(server, 'tlsClientError');
+  await t.rejects(get(port, { agent: false }));
+  t.match(await refused, [{ code: 'ERR_KTLS_CERTIFICATE' }, { destroyed: true }]);
+});
+
+t.test('by server name: addContext() and SNICallback choose the certificate', async (t) => {
+  const other = maker.issue('other', 'DNS:other.example');
+  const certificateFor = async (port: number, servername: string) => {
+    const socket = connect({ host: '127.0.0.1', port, ca, servername });
+    await once(socket, 'secureConnect');
+    const { subjectaltname } = socket.getPeerCertificate();
+    socket.destroy();
+    return subjectaltname;
+  };
+  const { port, server } = await serve(t, identity);
+  server.addContext('*.example', other);
+  t.equal(await certificateFor(port, 'other.example'), 'DNS:other.example');
+  t.match(await certificateFor(port, 'localhost'), /DNS:localhost/);
+  const chosen = await serve(t, {
+    ...identity,
+    SNICallback: (name, done) =>
+      done(null, name === 'other.example' ? createSecureContext(other) : undefined),
+  });
+  t.equal(await certificateFor(chosen.port, 'other.example'), 'DNS:other.example');
+});
+
+t.test('setSecureContext() changes the certificate of connections to come, and ends none', async (t) => {
+  const { port, server } = await serve(t, identity, (_req, res) => res.end('here'));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  let connections = 0;
+  server.on('secureConnection', () => {
+    connections += 1;
+  });
+  await get(port, { agent });
+  server.setSecureContext(maker.issue('renewed', 'DNS:localhost,IP:127.0.0.1'));
+  t.equal((await get(port, { agent })).body, 'here');
+  t.equal(connections, 1);
+  const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' });
+  await once(socket, 'secureConnect');
+  t.equal(socket.getPeerCertificate().subject.CN, 'renewed');
+  socket.destroy();
+});
+
+t.test('a client without TLS 1.3 is refused, told so, and the server hears of it', async (t) => {
+  const { port, server } = await serve(t, identity);
+  const heard = once(server, 'tlsClientError');
+  const socket = connect({ host: '127.0.0.1', port, ca, maxVersion: 'TLSv1.2' });
+  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+  t.match(error.code, /ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION|ECONNRESET/);
+  const [refusal, tcp] = await heard;
+  t.match(refusal.code, /^ERR_KTLS_/);
+  t.equal(tcp.remoteAddress, '127.0.0.1');
+});
+
+t.test('maxConnections, and every form of listen() that net.Server has', async (t) => {
+  const { port, server } = await serve(t, identity, (_req, res) => res.end());
+  server.maxConnections = 1;
+  const first = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' });
+  await once(first, 'secureConnect');
+  await t.rejects(get(port, { agent: false }));
+  first.destroy();
+  const forms: unknown[][] = [[0], [0, '127.0.0.1'], [0, '127.0.0.1', 10], [{ port: 0, host: '127.0.0.1' }]];
+  for (const form of forms) {
+    const { server } = await serve(t, identity);
+    await new Promise((resolve) => server.close(resolve));
+    await new Promise<void>((resolve) => (server.listen as (...given: unknown[]) => void)(...form, resolve));
+    t.ok(server.listening);
+  }
 });

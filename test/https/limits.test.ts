@@ -1,0 +1,157 @@
+// Clients that want much, or take their time: what they cost, and when they are shut out. The server is a process of
+// its own, whose memory is read from /proc.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { buffer, text } from 'node:stream/consumers';
+import { connect, createSecureContext, type TLSSocket } from 'node:tls';
+import t from 'tap';
+
+import { credentials } from '../sockets/support';
+import { serve } from './support';
+
+const { ca, server: identity, folder } = credentials(t);
+const MIB = 1024 * 1024;
+const secureContext = createSecureContext({ ca });
+
+type Teardown = { teardown(handler: () => unknown): void };
+
+/** The resident memory that a process has for itself, in bytes. */
+function resident(pid: number): number {
+  const [, kib] = readFileSync(`/proc/${pid}/status`, 'latin1').match(/RssAnon:\s+(\d+) kB/) ?? [];
+  return Number(kib) * 1024;
+}
+
+/** `command serve`, as a process. */
+async function start(t: Teardown): Promise<{ child: ChildProcess; pid: number; port: number }> {
+  const main = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+  const args = [
+    'serve',
+    folder,
+    '--listen',
+    '127.0.0.1:0',
+    '--cert',
+    identity.certFile,
+    '--key',
+    identity.keyFile,
+  ];
+  const child = spawn(process.execPath, [main, ...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [line] = await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line');
+  return { child, pid: child.pid as number, port: JSON.parse(line).port };
+}
+
+async function open(port: number): Promise<TLSSocket> {
+  const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', secureContext });
+  socket.on('error', () => {});
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+/** In small groups, as handshakes take their time. */
+async function openMany(t: Teardown, port: number, count: number): Promise<TLSSocket[]> {
+  const sockets: TLSSocket[] = [];
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  while (sockets.length < count) {
+    const group = Array.from({ length: Math.min(50, count - sockets.length) }, () => open(port));
+    sockets.push(...(await Promise.all(group)));
+  }
+  return sockets;
+}
+
+async function body(port: number, path: string): Promise<Buffer> {
+  const sent = request({ host: '127.0.0.1', port, ca, path, agent: false }).end();
+  const [response] = await once(sent, 'response');
+  return buffer(response);
+}
+
+t.test('a file of 1 GiB to 200 readers that stop costs no more memory than their buffers', async (t) => {
+  const fd = openSync(join(folder, 'huge'), 'w');
+  ftruncateSync(fd, 1024 * MIB);
+  closeSync(fd);
+  writeFileSync(join(folder, 'small'), 'small');
+  const { pid, port } = await start(t);
+  const readers = await openMany(t, port, 200);
+  const before = resident(pid);
+  await Promise.all(
+    readers.map((reader) => {
+      reader.write('GET /huge HTTP/1.1\r\nHost: x\r\n\r\n');
+      // It has begun, and nothing is read any more.
+      return once(reader, 'readable');
+    }),
+  );
+  // Those who read are served beside them.
+  t.equal(String(await body(port, '/small')), 'small');
+  const grown = (resident(pid) - before) / MIB;
+  t.ok(grown < 200, `${Math.round(grown)} MiB more for 200 GiB that wait`);
+});
+
+t.test('10,000 idle connections are kept, and each still answers', { timeout: 280_000 }, async (t) => {
+  writeFileSync(join(folder, 'small'), 'small');
+  const { pid, port } = await start(t);
+  const [first] = await openMany(t, port, 1);
+  const before = resident(pid);
+  const idle = Number(process.env.KTLS_TEST_IDLE ?? 10_000);
+  const sockets = await openMany(t, port, idle);
+  const each = (resident(pid) - before) / idle / 1024;
+  t.comment(`${Math.round(each)} KiB for each`);
+  t.ok(each < 200, 'what node:https itself holds for a connection, and little more');
+  t.equal(String(await body(port, '/small')), 'small');
+  for (const socket of [first as TLSSocket, sockets[0] as TLSSocket, sockets[idle - 1] as TLSSocket]) {
+    socket.write('GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    t.match(await text(socket), /small$/);
+  }
+});
+
+t.test('a client that never ends its head, or its body, is shut out after its time', async (t) => {
+  const options = { ...identity, headersTimeout: 300, requestTimeout: 600, connectionsCheckingInterval: 50 };
+  const { port } = await serve(t, options, (req, res) => {
+    req.resume().on('end', () => res.end('whole'));
+  });
+  for (const beginning of [
+    'GET / HTTP/1.1\r\nHost: x\r\nX-Never:',
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx',
+  ]) {
+    const slow = await open(port);
+    slow.write(beginning);
+    t.match(await text(slow), /^HTTP\/1.1 408 Request Timeout\r\n/);
+  }
+  t.equal(String(await body(port, '/')), 'whole');
+});
+
+t.test('a client that never ends its handshake is shut out after its time', async (t) => {
+  const { port, server } = await serve(t, { ...identity, handshakeTimeout: 200 });
+  const { connect: connectTcp } = await import('node:net');
+  const refused = once(server, 'tlsClientError');
+  const slow = connectTcp(port, '127.0.0.1').on('error', () => {});
+  t.match(await refused, [{ code: 'ERR_KTLS_HANDSHAKE_TIMEOUT' }]);
+  await once(slow.resume(), 'close');
+});
+
+t.test('a connection that is kept ends after keepAliveTimeout', async (t) => {
+  const { port } = await serve(t, { ...identity, keepAliveTimeout: 100 }, (_req, res) => res.end('x'));
+  const kept = await open(port);
+  kept.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.match(await text(kept), /\r\nConnection: keep-alive\r\n/);
+});
+
+t.test('closeIdleConnections() ends those alone that wait for a request', async (t) => {
+  const { port, server } = await serve(t, identity, (req, res) => {
+    if (req.url === '/now') res.end('now');
+    else res.write('later');
+  });
+  const [idle, busy] = (await Promise.all([open(port), open(port)])) as [TLSSocket, TLSSocket];
+  idle.write('GET /now HTTP/1.1\r\nHost: x\r\n\r\n');
+  busy.write('GET /later HTTP/1.1\r\nHost: x\r\n\r\n');
+  await Promise.all([once(idle, 'data'), once(busy, 'data')]);
+  server.closeIdleConnections();
+  await once(idle, 'close');
+  t.notOk(busy.closed);
+  server.closeAllConnections();
+  await once(busy, 'close');
+});
