@@ -114,6 +114,7 @@ export class HttpsServer extends Server {
       socket = serverSocket(established, 'certificate', this.#internals.requestCert, this.#options);
       this.#observer.opened(socket, established.durationMs);
     } catch (error) {
+      tcp.destroy();
       this.#uncount();
       this.#observer.failed(error as Error, address);
       this.emit('tlsClientError', error, tcp);
