@@ -13,6 +13,7 @@ class Deadline {
   static Deadline never() { return Deadline(Clock::time_point::max()); }
   static Deadline until(Clock::time_point at) { return Deadline(at); }
   static Deadline in(std::chrono::milliseconds span) { return Deadline(Clock::now() + span); }
+  static Deadline earlier(Deadline one, Deadline other) { return one.at_ < other.at_ ? one : other; }
 
   bool passed() const { return at_ != Clock::time_point::max() && Clock::now() >= at_; }
   // What poll(2) takes: -1 for never, else milliseconds, rounded up so that a wake-up is not early.

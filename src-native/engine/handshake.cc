@@ -57,8 +57,7 @@ Status accept(Link& link, wire::HelloOk answer, const Patience& patience) {
 }
 
 void say_error(Link& link, const Status& status, const Patience& patience) {
-  if (!link.at_frame_boundary()) return;
-  link.out().truncate(0);
+  if (!link.at_frame_boundary() || !link.give_up_unsent(patience).ok()) return;
   wire::Report::from(status).write(link.out(), wire::FrameType::error);
   if (link.close_notify(patience).ok()) link.linger(patience);
 }

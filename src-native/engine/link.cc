@@ -22,7 +22,7 @@ constexpr int kPipeLength = 1 << 20;
 constexpr size_t kWorthReading = size_t{128} << 10;
 
 Status wait_writable(const tls::Connection& connection, const Patience& patience) {
-  Result<short> ready = net::wait(connection.fd(), POLLOUT, patience.cancel, Deadline::in(patience.idle));
+  Result<short> ready = net::wait(connection.fd(), POLLOUT, patience.cancel, patience.deadline());
   if (ready.ok()) return Status();
   if (!ready.is(Code::would_block)) return std::move(ready).status();
   return Status::fail(
@@ -42,10 +42,25 @@ Status Link::reserve(size_t payload, const Patience& patience) {
 
 Status Link::flush(const Patience& patience) {
   if (out_.length() == 0) return Status();
-  at_frame_boundary_ = false;
-  KTLS_TRY(connection_->write_all(out_.written(), patience));
+  while (flushed_ < out_.length()) {
+    if (patience.cancel.is_set()) return Status::of(Code::cancelled);
+    Result<size_t> taken = connection_->write(out_.written().subspan(flushed_));
+    if (taken.ok()) {
+      flushed_ += *taken;
+    } else if (taken.is(Code::would_block)) {
+      KTLS_TRY(wait_writable(*connection_, patience));
+    } else {
+      return std::move(taken).status();
+    }
+  }
   KTLS_TRY(connection_->flush_all(patience));
-  at_frame_boundary_ = true;
+  flushed_ = 0;
+  out_.truncate(0);
+  return Status();
+}
+
+Status Link::give_up_unsent(const Patience& patience) {
+  if (flushed_ > 0) return flush(patience);
   out_.truncate(0);
   return Status();
 }
@@ -169,7 +184,7 @@ Status Link::close_notify(const Patience& patience) {
 }
 
 void Link::linger(const Patience& patience) {
-  Deadline end = Deadline::in(patience.idle);
+  Deadline end = patience.deadline();
   while (!end.passed()) {
     begin_ = end_ = 0;
     if (!fill(patience).ok()) return;

@@ -34,7 +34,9 @@ class Link {
   // only at the file's end; `sent` says how many.
   Status send_file(int file, uint64_t offset, size_t count, size_t* sent, const Patience& patience);
   Status splice_file(int file, uint64_t offset, size_t count, size_t* sent, const Patience& patience);
-  // False when a write was broken off inside a frame: nothing more can be said on this connection.
+  // Forgets what no flush has begun to send; completes a flush that was broken off. Before last words.
+  Status give_up_unsent(const Patience& patience);
+  // False when a file was broken off inside a frame: nothing more can be said on this connection.
   bool at_frame_boundary() const { return at_frame_boundary_; }
 
   // --- In ----------------------------------------------------------------------------------------
@@ -76,6 +78,7 @@ class Link {
 
   std::unique_ptr<tls::Connection> connection_;
   wire::Writer out_{kOutCapacity};
+  size_t flushed_ = 0;  // of out_, by a flush that has not come to its end
   bool at_frame_boundary_ = true;
   std::unique_ptr<uint8_t[]> in_;
   size_t begin_ = 0;

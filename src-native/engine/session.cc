@@ -7,6 +7,8 @@ namespace ktls::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kWaitForReason{500};
+constexpr std::chrono::milliseconds kFarewell{1000};
+constexpr std::chrono::milliseconds kFarewellOfUser{50};
 
 bool connection_broke(const Status& status) {
   if (status.is(Code::truncated) || status.is(Code::end_of_stream)) return true;
@@ -19,7 +21,14 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Cancel> user,
                                                  std::chrono::milliseconds idle) {
   Result<std::shared_ptr<Cancel>> stop = Cancel::create_child(user);
   if (!stop.ok()) return std::move(stop).status();
-  return std::unique_ptr<Session>(new Session(std::move(user), *stop, idle));
+  Result<std::shared_ptr<Cancel>> never = Cancel::create();
+  if (!never.ok()) return std::move(never).status();
+  return std::unique_ptr<Session>(new Session(std::move(user), *stop, *never, idle));
+}
+
+Patience Session::farewell() const {
+  if (!aborted()) return {*user_, kFarewell};
+  return {*never_, kFarewellOfUser, Deadline::in(kFarewellOfUser)};
 }
 
 void Session::fail(const Status& status) {
@@ -43,7 +52,7 @@ void Session::fail(const Status& status) {
 Status Session::outcome() const {
   std::lock_guard lock(mutex_);
   if (!first_error_.ok()) return first_error_;
-  return aborted() ? Status::of(Code::cancelled) : Status();
+  return aborted() ? Status::fail(Code::cancelled, "the transfer was cancelled") : Status();
 }
 
 void Session::add_skipped(wire::Report report) {

@@ -35,8 +35,9 @@ class Session {
 
   // For everything that blocks: ends with the session.
   Patience patience() const { return {*stop_, idle_}; }
-  // For last words after the session has failed: short, and ended by the user all the same.
-  Patience farewell() const { return {*user_, std::chrono::milliseconds(1000)}; }
+  // For last words after the session has failed: short, and ended by the user all the same; shorter still
+  // when it was the user who ended it, and is promised to have done within 100 ms.
+  Patience farewell() const;
   std::chrono::milliseconds idle() const { return idle_; }
 
   // Ends the session with an error: the first one given is the one reported. `cancelled` is what
@@ -68,13 +69,15 @@ class Session {
   uint64_t skipped_total() const;
 
  private:
-  Session(std::shared_ptr<Cancel> user, std::shared_ptr<Cancel> stop, std::chrono::milliseconds idle)
-      : user_(std::move(user)), stop_(std::move(stop)), idle_(idle) {}
+  Session(std::shared_ptr<Cancel> user, std::shared_ptr<Cancel> stop, std::shared_ptr<Cancel> never,
+          std::chrono::milliseconds idle)
+      : user_(std::move(user)), stop_(std::move(stop)), never_(std::move(never)), idle_(idle) {}
 
   static constexpr size_t kMaxSkippedKept = 10'000;
 
   std::shared_ptr<Cancel> user_;
   std::shared_ptr<Cancel> stop_;
+  std::shared_ptr<Cancel> never_;  // nobody sets it
   std::chrono::milliseconds idle_;
 
   mutable std::mutex mutex_;  // guards everything below

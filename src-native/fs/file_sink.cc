@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "fs/attributes.h"
 #include "fs/write_all.h"
 
@@ -14,14 +12,9 @@ namespace ktls::fs {
 namespace {
 
 constexpr uint64_t kReserveFrom = uint64_t{1} << 20;
-// What a peer can make us reserve by a size alone.
-constexpr uint64_t kReserveAtMost = uint64_t{1} << 30;
 
 Status reserve(int fd, uint64_t size) {
-  if (size < kReserveFrom) return Status();
-  if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(std::min(size, kReserveAtMost))) == 0) {
-    return Status();
-  }
+  if (size == 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0) return Status();
   // What else it may say means that the file system knows no reservations.
   if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) return Status::system("fallocate", errno);
   return Status();
@@ -36,13 +29,16 @@ TreeFileSink::TreeFileSink(std::shared_ptr<TreeSink> sink, uint32_t directory_id
       name_(name),
       slot_(std::move(directory), name_, sink_->names_) {}
 
+TreeFileSink::~TreeFileSink() { sink_->reservations_.give_back(reserved_); }
+
 Status TreeFileSink::make(uint64_t expected) {
   KTLS_TRY(slot_.check_target(sink_->options_.overwrite));
   // Its mode comes with finish().
   Result<Fd> file = slot_.make_file(0600);
   if (!file.ok()) return std::move(file).status();
   file_ = std::move(*file);
-  return reserve(file_.get(), expected);
+  if (expected >= kReserveFrom) reserved_ = sink_->reservations_.take(expected);
+  return reserve(file_.get(), reserved_);
 }
 
 Status TreeFileSink::write(Bytes data) { return named(write_all(file_.get(), data)); }

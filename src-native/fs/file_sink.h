@@ -13,6 +13,7 @@ class TreeFileSink final : public FileSink {
  public:
   TreeFileSink(std::shared_ptr<TreeSink> sink, uint32_t directory_id, DirectoryTable::Handle directory,
                const std::string& name);
+  ~TreeFileSink() override;
 
   // `expected` bytes are reserved on the disk, within bounds. The Status carries no path.
   Status make(uint64_t expected);
@@ -30,6 +31,7 @@ class TreeFileSink final : public FileSink {
   const std::string name_;
   Slot slot_;  // borrows name_
   Fd file_;
+  uint64_t reserved_ = 0;  // of sink_'s reservations
 };
 
 }  // namespace ktls::fs

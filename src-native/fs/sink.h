@@ -57,7 +57,7 @@ class Sink {
                                const Metadata& metadata) = 0;
 
   // Makes a file to be written. `size` is what the peer says: preallocated only from 1 MiB on, and at
-  // most 1 GiB at once.
+  // most 1 GiB for all files that are open.
   virtual Result<std::unique_ptr<FileSink>> create_file(uint32_t directory, const std::string& name,
                                                         uint64_t size) = 0;
   // A small file whole, in as few system calls as can be: the hot path. EISDIR where a directory has

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fs/directory_table.h"
+#include "fs/reservations.h"
 #include "fs/sink.h"
 #include "fs/slot.h"
 #include "fs/temporary_name.h"
@@ -58,6 +59,8 @@ class TreeSink final : public Sink, public std::enable_shared_from_this<TreeSink
   const SinkOptions options_;
   const uint32_t umask_;
   const bool preallocate_;
+  // What a peer can make us reserve by sizes alone.
+  Reservations reservations_{uint64_t{1} << 30};
   TemporaryNames names_;
   DirectoryTable table_;
   // Held while a directory is made: several connections announce the same ones.

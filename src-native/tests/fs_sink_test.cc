@@ -130,6 +130,27 @@ TEST(a_size_alone_reserves_no_more_than_a_gibibyte) {
   CHECK_EQ(attributes.st_blocks, 0);
 }
 
+TEST(open_files_reserve_no_more_than_a_gibibyte_together) {
+  Scratch root;
+  auto sink = open_sink(root.path());
+  auto reserved = [&](const char* name) {
+    Result<std::unique_ptr<fs::FileSink>> file = sink->create_file(0, name, uint64_t{600} << 20);
+    CHECK_OK(file);
+    struct stat attributes;
+    CHECK_EQ(fstat((*file)->fd(), &attributes), 0);
+    return std::pair(std::move(*file), attributes.st_blocks * 512);
+  };
+  constexpr int64_t kSlack = 1 << 20;
+  auto [first, of_first] = reserved("first");
+  auto [second, of_second] = reserved("second");
+  auto [third, of_third] = reserved("third");
+  CHECK(of_first + of_second + of_third <= (int64_t{1} << 30) + kSlack);
+  // What the first gives back, another gets: tmpfs is never asked.
+  first.reset();
+  auto [fourth, of_fourth] = reserved("fourth");
+  CHECK(of_fourth >= of_first);
+}
+
 TEST(modes_are_exact_whatever_the_umask) {
   for (mode_t mask : {0, 022, 077}) {
     Scratch root;

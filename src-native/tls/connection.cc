@@ -20,7 +20,7 @@ uint64_t most_records(size_t bytes) { return bytes / kShortestRecord + 2; }
 constexpr uint64_t kReservedRecords = 1;
 
 Status wait_for(int fd, short events, const Connection::Patience& patience) {
-  Result<short> ready = net::wait(fd, events, patience.cancel, Deadline::in(patience.idle));
+  Result<short> ready = net::wait(fd, events, patience.cancel, patience.deadline());
   if (ready.ok()) return {};
   if (!ready.is(Code::would_block)) return ready.status();
   return Status::fail(Code::idle_timeout, events == POLLIN ? "the peer sent nothing for the idle limit"

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/cancel.h"
+#include "base/deadline.h"
 #include "base/fd.h"
 #include "base/status.h"
 #include "tls/handshake_message.h"
@@ -94,10 +95,14 @@ class Connection {
 
   // --- Blocking: in poll(2), until done, cancelled or the deadline (Code::idle_timeout) ----------
 
-  // `deadline` starts anew whenever bytes move: it bounds idleness, not the whole.
+  // `idle` starts anew whenever bytes move; `end` bounds the whole.
   struct Patience {
     const Cancel& cancel;
     std::chrono::milliseconds idle;
+    Deadline end = Deadline::never();
+
+    // Of a wait that starts now.
+    Deadline deadline() const { return Deadline::earlier(Deadline::in(idle), end); }
   };
   Result<size_t> read_some(MutableBytes into, const Patience& patience);
   Status write_all(Bytes data, const Patience& patience);

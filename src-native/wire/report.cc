@@ -9,7 +9,8 @@ Report Report::from(const Status& status) {
 
 Status Report::to_status() const {
   Code known = code_by_name(code);
-  if (known == Code::ok) known = Code::peer;
+  // That the peer was cancelled does not mean that this end was.
+  if (known == Code::ok || known == Code::cancelled) known = Code::peer;
   return Status::reported(known, static_cast<int>(error_number), path, "the peer reports: " + message);
 }
 

@@ -1,0 +1,102 @@
+// What an end says before it goes, and how the other takes it.
+#include "tests/engine_support.h"
+#include "wire/report.h"
+
+namespace ktls::test {
+
+namespace {
+
+constexpr std::chrono::milliseconds kLong{20000};
+
+// Frames that the other end passes over.
+void write_filler(wire::Writer& out) {
+  out.begin(static_cast<wire::FrameType>(wire::kFirstIgnorableType));
+  const std::string content = random_content(10'000, 1);
+  out.bytes({reinterpret_cast<const uint8_t*>(content.data()), content.size()});
+  out.end();
+}
+
+}  // namespace
+
+TEST(a_sender_that_is_cancelled_says_so) {
+  Folder from;
+  Links links = link_pair();
+  auto user = Cancel::create();
+  CHECK_OK(user);
+  engine::SenderOptions options;
+  options.root = from.path;
+  auto sender = engine::Sender::create(options, *user, kLong, [] {});
+  CHECK_OK(sender);
+  Status sent;
+  std::thread sending([&] { sent = (*sender)->run(std::move(links.client)); });
+  auto never = Cancel::create();
+  CHECK_OK(never);
+  Result<wire::Report> said = Status::of(Code::end_of_stream);
+  for (;;) {
+    Result<engine::Link::Frame> frame = links.server->next_frame({**never, kLong});
+    if (!frame.ok()) break;
+    // It waits for an answer now.
+    if (frame->type == wire::FrameType::all_done) (*user)->set();
+    if (frame->type == wire::FrameType::error) said = wire::Report::parse(frame->payload);
+    links.server->consume_frame(*frame);
+  }
+  links.server.reset();
+  sending.join();
+  CHECK_CODE(sent, cancelled);
+  CHECK_OK(said);
+  CHECK_EQ(said->code, std::string("ABORT_ERR"));
+}
+
+TEST(a_receiver_whose_sender_was_cancelled_is_not_cancelled_itself) {
+  Folder to;
+  Links links = link_pair();
+  auto user = Cancel::create();
+  CHECK_OK(user);
+  engine::ReceiverOptions options;
+  options.root = to.path / "new";
+  auto receiver = engine::Receiver::create(options, *user, kLong, [] {});
+  CHECK_OK(receiver);
+  std::thread saying([&] {
+    auto never = Cancel::create();
+    CHECK_OK(never);
+    engine::say_error(*links.client, Status::fail(Code::cancelled, "the transfer was cancelled"),
+                      {**never, kLong});
+  });
+  Status received = (*receiver)->run(std::move(links.server));
+  saying.join();
+  CHECK_CODE(received, peer);
+  CHECK_EQ(received.message(), std::string("the peer reports: the transfer was cancelled"));
+}
+
+TEST(last_words_come_behind_what_a_flush_had_begun_to_send) {
+  Links links = link_pair();
+  auto never = Cancel::create();
+  CHECK_OK(never);
+  size_t written = 0;
+  // Nobody reads: a flush is broken off somewhere in a frame.
+  for (Status flushed; flushed.ok();) {
+    for (int i = 0; i < 30; i++, written++) write_filler(links.client->out());
+    flushed = links.client->flush({**never, std::chrono::milliseconds(0)});
+  }
+  std::thread saying([&] {
+    engine::say_error(*links.client, Status::fail(Code::cancelled, "no more"), {**never, kLong});
+  });
+  size_t arrived = 0;
+  bool said = false;
+  while (!said) {
+    Result<std::optional<engine::Link::Frame>> frame = links.server->front_frame();
+    CHECK_OK(frame);
+    if (!frame->has_value()) {
+      CHECK_OK(links.server->fill({**never, kLong}));
+      continue;
+    }
+    said = (**frame).type == wire::FrameType::error;
+    if (!said) arrived++;
+    links.server->consume_frame(**frame);
+  }
+  links.server.reset();
+  saying.join();
+  CHECK_EQ(arrived, written);
+}
+
+}  // namespace ktls::test
