@@ -25,7 +25,7 @@ export const sizes = {
       256 * MiB,
       1024 * MiB,
     ];
-    const sweep = quick ? [16 * KiB, 256 * KiB, 4 * MiB, 64 * MiB] : all;
+    const sweep = quick ? [16 * KiB, 4 * MiB] : all;
     const total = quick ? 64 * MiB : 1024 * MiB;
     return sweep.map((size) => ({
       set: `sizes-${size}-${total}`,
