@@ -2,12 +2,13 @@
 //
 // usage: traffic sink|echo                       serves on a loopback port, which it prints, until it is
 // killed
-//        traffic send|echo-send|ping PORT CONNECTIONS SECONDS
+//        traffic send|echo-send|ping PORT CONNECTIONS SECONDS MESSAGE
 //
 // `send`: as much as goes one way; every connection is ended, and the sink's count of its bytes waited for.
 // `echo-send`: as much as comes back, with at most 256 KiB under way on each connection.
-// `ping`: one byte to and fro on every connection. Each prints one JSON object: seconds, bytes, roundTrips,
-// and of the round trips the median and the 99th percentile in microseconds.
+// `ping`: a message of so many bytes, at most 256 KiB, to and fro on every connection. Each prints one JSON
+// object: seconds, bytes, roundTrips, and of the round trips the median and the 99th percentile in
+// microseconds.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -135,6 +136,7 @@ enum class Kind { send, echo, ping };
 struct Load {
   Kind kind;
   Clock::time_point until;
+  size_t message;
   std::vector<double> latencies;  // microseconds
   uint64_t bytes = 0;
 
@@ -153,9 +155,12 @@ bool Load::write_more(int fd, Connection& connection) {
     }
     size_t room = kChunk;
     if (kind == Kind::echo) room -= std::min<uint64_t>(kChunk, connection.sent - connection.received);
-    if (kind == Kind::ping) room = connection.sent == connection.received ? 1 : 0;
+    if (kind == Kind::ping) {
+      const size_t begun = connection.sent % message;
+      room = begun > 0 || connection.sent == connection.received ? message - begun : 0;
+      if (room == message) connection.pinged = Clock::now();
+    }
     if (room == 0) return true;
-    if (kind == Kind::ping) connection.pinged = Clock::now();
     const ssize_t count = write(fd, chunk, room);
     if (count < 0 && errno == EAGAIN) return true;
     if (count < 0) die("write");
@@ -180,7 +185,7 @@ bool Load::read_more(int fd, Connection& connection) {
       return false;
     }
     connection.received += count;
-    if (kind == Kind::ping) {
+    if (kind == Kind::ping && connection.received % message == 0) {
       latencies.push_back(
           std::chrono::duration<double, std::micro>(Clock::now() - connection.pinged).count());
     }
@@ -196,7 +201,7 @@ bool Load::read_more(int fd, Connection& connection) {
   }
 }
 
-int load(Kind kind, int port, int count, double seconds) {
+int load(Kind kind, int port, int count, double seconds, size_t message) {
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   std::unordered_map<int, Connection> connections;
   for (int i = 0; i < count; i++) {
@@ -207,8 +212,10 @@ int load(Kind kind, int port, int count, double seconds) {
     connections[fd] = {};
   }
   const auto start = Clock::now();
-  Load load{
-      kind, start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds)), {}};
+  Load load{kind,
+            start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds)),
+            message,
+            {}};
   for (auto& [fd, connection] : connections) {
     watch(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | EPOLLET);
     load.write_more(fd, connection);
@@ -249,14 +256,16 @@ int main(int argc, char** argv) {
   setrlimit(RLIMIT_NOFILE, &files);
   const std::string kind = argc > 1 ? argv[1] : "";
   if (argc == 2 && (kind == "sink" || kind == "echo")) return serve(kind == "echo");
-  if (argc == 5) {
+  if (argc == 6) {
     const int port = atoi(argv[2]);
     const int connections = atoi(argv[3]);
     const double seconds = atof(argv[4]);
-    if (kind == "send") return load(Kind::send, port, connections, seconds);
-    if (kind == "echo-send") return load(Kind::echo, port, connections, seconds);
-    if (kind == "ping") return load(Kind::ping, port, connections, seconds);
+    const size_t message = std::clamp<size_t>(atoll(argv[5]), 1, kChunk);
+    if (kind == "send") return load(Kind::send, port, connections, seconds, message);
+    if (kind == "echo-send") return load(Kind::echo, port, connections, seconds, message);
+    if (kind == "ping") return load(Kind::ping, port, connections, seconds, message);
   }
-  fprintf(stderr, "usage: traffic sink|echo, or traffic send|echo-send|ping PORT CONNECTIONS SECONDS\n");
+  fprintf(stderr,
+          "usage: traffic sink|echo, or traffic send|echo-send|ping PORT CONNECTIONS SECONDS MESSAGE\n");
   return 125;
 }

@@ -37,11 +37,12 @@ export async function runRelays(argv) {
       list,
       [''],
     )
+    .option('--message <bytes>', 'to and fro in the kind ping, up to 262144', Number, 1)
     .option('--seconds <n>', 'of each run', Number, 3)
     .option('--repetitions <n>', 'of each run', Number, 3)
     .option('--out <folder>', 'for the report', (text) => resolve(text), results)
     .parse(argv);
-  /** @type {{ kinds: (keyof typeof KINDS)[], connections: number[], rivals: string[], seconds: number, repetitions: number, out: string }} */
+  /** @type {{ kinds: (keyof typeof KINDS)[], connections: number[], rivals: string[], seconds: number, message: number, repetitions: number, out: string }} */
   const options = program.opts();
   const folder = await mkdtemp(join(tmpdir(), 'ktls-bench-'));
   try {
@@ -63,7 +64,8 @@ export async function runRelays(argv) {
         await measureRow(present, row, { ...options, traffic, folder });
       }
     }
-    const report = { machine, seconds: options.seconds, repetitions: options.repetitions, absent, cells };
+    const { seconds, repetitions, message } = options;
+    const report = { machine, seconds, repetitions, message, absent, cells };
     await mkdir(options.out, { recursive: true });
     await writeFile(join(options.out, 'relay.json'), `${JSON.stringify(report, null, 2)}\n`);
     await writeFile(join(options.out, 'relay.md'), markdown(report));
@@ -78,7 +80,7 @@ export async function runRelays(argv) {
  *
  * @param {import('./contestants.mjs').Contestant[]} present
  * @param {Cell[]} row
- * @param {{ repetitions: number, seconds: number, traffic: string, folder: string }} settings
+ * @param {{ repetitions: number, seconds: number, message: number, traffic: string, folder: string }} settings
  */
 async function measureRow(present, row, settings) {
   for (let repetition = 0; repetition < settings.repetitions; repetition++) {

@@ -27,25 +27,31 @@ const TABLES = [
   },
   {
     kind: 'ping',
-    title: 'One byte to and fro, round trips per second',
+    title: 'A message to and fro, round trips per second',
     of: ({ roundTrips, seconds }) => roundTrips / seconds,
     digits: 0,
   },
-  { kind: 'ping', title: 'One byte to and fro, median in µs', of: ({ medianUs }) => medianUs, digits: 0 },
-  { kind: 'ping', title: 'One byte to and fro, 99th percentile in µs', of: ({ p99Us }) => p99Us, digits: 0 },
+  {
+    kind: 'ping',
+    title: "A message to and fro, the relay's CPU microseconds",
+    of: ({ roundTrips, cpuS }) => (cpuS / roundTrips) * 1e6,
+    digits: 1,
+  },
+  { kind: 'ping', title: 'A message to and fro, median in µs', of: ({ medianUs }) => medianUs, digits: 0 },
+  { kind: 'ping', title: 'A message to and fro, 99th percentile in µs', of: ({ p99Us }) => p99Us, digits: 0 },
 ];
 
 /**
- * @param {{ machine: import('../machine.mjs').Machine, seconds: number, repetitions: number,
+ * @param {{ machine: import('../machine.mjs').Machine, seconds: number, repetitions: number, message: number,
  *   absent: { name: string, missing: string | undefined }[], cells: Cell[] }} report
  */
-export function markdown({ machine, seconds, repetitions, absent, cells }) {
+export function markdown({ machine, seconds, repetitions, message, absent, cells }) {
   const { cpu, cores, kernel, congestionControl, loadAverage, versions } = machine;
   const lines = [
     '# Relays of TCP connections',
     '',
     `${cpu}, ${cores} cores, Linux ${kernel}, ${congestionControl}, loopback; load average ${loadAverage}. Node ${versions.node}.`,
-    `Medians of ${repetitions} alternating runs of ${seconds} s, and the range.`,
+    `Medians of ${repetitions} alternating runs of ${seconds} s, and the range. Messages of ${message} byte${message === 1 ? '' : 's'}.`,
     ...absent.map(({ name, missing }) => `Absent: ${name} (${missing}).`),
   ];
   for (const table of TABLES) {

@@ -21,21 +21,21 @@ export const KINDS = { send: 'sink', 'echo-send': 'echo', ping: 'echo' };
 
 /**
  * @param {import('./contestants.mjs').Contestant} contestant
- * @param {{ traffic: string, folder: string, seconds: number }} settings
+ * @param {{ traffic: string, folder: string, seconds: number, message: number }} settings
  * @param {keyof typeof KINDS} kind
  * @param {number} connections
  * @returns {Promise<Run>}
  */
-export async function runOnce(contestant, { traffic, folder, seconds }, kind, connections) {
+export async function runOnce(contestant, { traffic, folder, seconds, message }, kind, connections) {
   const far = spawn(traffic, [KINDS[kind]], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const [target] = await once(far.stdout, 'data');
     const relay = await start(contestant.name, (port) => contestant.command(folder, port, Number(target)));
     try {
       // Connections, pipes and compiled code are there before it is measured.
-      await load(traffic, kind, relay.port, connections, seconds / 4);
+      await load(traffic, kind, relay.port, connections, seconds / 4, message);
       const before = await relay.cpuS();
-      const result = await load(traffic, kind, relay.port, connections, seconds);
+      const result = await load(traffic, kind, relay.port, connections, seconds, message);
       return { ...result, cpuS: (await relay.cpuS()) - before };
     } finally {
       await relay.stop();
@@ -51,10 +51,11 @@ export async function runOnce(contestant, { traffic, folder, seconds }, kind, co
  * @param {number} port
  * @param {number} connections
  * @param {number} seconds
+ * @param {number} message
  * @returns {Promise<Traffic>}
  */
-async function load(traffic, kind, port, connections, seconds) {
-  const args = [kind, port, connections, seconds].map(String);
+async function load(traffic, kind, port, connections, seconds, message) {
+  const args = [kind, port, connections, seconds, message].map(String);
   const { stdout } = await promisify(execFile)(traffic, args, { timeout: (seconds + 60) * 1000 });
   return JSON.parse(stdout);
 }
