@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import { CertificateMaker } from '../helpers/certificates';
 import { RunningCommand, runCommand } from '../helpers/command';
 import { temporaryFolder } from '../helpers/temporary-folder';
+import { refused } from '../relay/support';
 
 const folder = temporaryFolder(t);
 const maker = new CertificateMaker(folder);
@@ -42,14 +43,6 @@ async function answer(socket: Socket, text: string): Promise<string> {
   return heard;
 }
 
-/** The code of the error, or 'end', with which a connection closes that says nothing. */
-function fate(socket: Socket): Promise<string> {
-  return new Promise((resolve) => {
-    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
-    socket.on('close', () => resolve('end')).resume();
-  });
-}
-
 t.test('relays, tells of each connection, and ends with the sums', async (t) => {
   const { command, port } = await startProxy(t, '--target', await startTarget(t));
   for (const text of ['one', 'two']) t.equal(await answer(connect(port, '127.0.0.1'), text), text);
@@ -78,8 +71,7 @@ t.test('the first signal lets connections end, and takes no more', async (t) => 
   await once(client, 'data');
   command.kill('SIGTERM');
   await command.event('warning');
-  // What had come before it stopped to listen is closed unheard.
-  while ((await fate(connect(port, '127.0.0.1'))) !== 'ECONNREFUSED');
+  await refused(port);
   t.equal(await answer(client, 'late'), 'late');
   t.match(await command.ended, { status: 143 });
   t.match(command.last, { event: 'result', ok: true, connections: 1, failed: 0, bytesToTarget: 10 });

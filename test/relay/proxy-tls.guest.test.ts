@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 
-import type { RelayMode } from '../../lib/relay';
 import { placements } from '../helpers/guest';
 import {
   certificates,
@@ -22,9 +21,8 @@ import {
   readBytes,
   run,
   serve,
+  TLS_MODES,
 } from './support';
-
-const MODES: RelayMode[] = ['auto', 'copy', 'splice'];
 
 for (const kernel of placements) {
   t.test(`kernel: '${kernel}'`, async (t) => {
@@ -43,7 +41,7 @@ for (const kernel of placements) {
       await once(http, 'listening');
       t.teardown(() => http.close().closeAllConnections());
       const { port: target } = http.address() as AddressInfo;
-      for (const mode of MODES) {
+      for (const mode of TLS_MODES) {
         const tls = { cert: server.cert, key: server.key };
         const { server: front, port } = await proxy(t, { target: `127.0.0.1:${target}`, tls, kernel, mode });
         const results: unknown[] = [];
@@ -108,7 +106,7 @@ for (const kernel of placements) {
       const args = ['s_server', '-accept', `127.0.0.1:${target}`, '-cert', certFile, '-key', keyFile];
       await program(t, 'sh', ['-c', `cd '${folder}' && exec openssl ${args.join(' ')} -WWW -quiet`], target);
       const connectTls = { ca: authority.cert };
-      for (const mode of MODES) {
+      for (const mode of TLS_MODES) {
         const { port } = await proxy(t, { target: `localhost:${target}`, connectTls, kernel, mode });
         const got = await run('curl', ['-sS', '--fail', '--http0.9', `http://127.0.0.1:${port}/file`]);
         t.match(got, { status: 0, stderr: '' });
@@ -120,7 +118,7 @@ for (const kernel of placements) {
       const { authority, server } = await certificates(t);
       const { port: target } = await echo(t);
       for (const other of placements) {
-        for (const mode of MODES) {
+        for (const mode of TLS_MODES) {
           const tls = { cert: server.cert, key: server.key };
           const far = await proxy(t, { target: `127.0.0.1:${target}`, tls, kernel: other, mode });
           const connectTls = { ca: authority.cert };

@@ -1,28 +1,27 @@
 // createProxy() before real servers and their own clients, and when things go wrong.
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { createProxy, type RelayMode } from '../../lib/relay';
+import { createProxy } from '../../lib/relay';
 import {
   closing,
   dial,
   echo,
   freePort,
   hash,
+  MODES,
   program,
   proxy,
   randomBytes,
   readAll,
   readBytes,
+  refused,
   run,
   serve,
   until,
 } from './support';
-
-const MODES: RelayMode[] = ['auto', 'copy', 'splice', 'sockmap'];
 
 async function startNginx(t: Test, folder: string): Promise<number> {
   const port = await freePort();
@@ -109,7 +108,7 @@ t.test('connections are counted, and close() waits for them', async (t) => {
   const close = server.close().then(() => {
     closed = true;
   });
-  t.equal(await refusal(port), 'ECONNREFUSED', 'nobody new is let in');
+  await refused(port);
   client.write('pong');
   t.equal((await readBytes(client, 4)).toString(), 'pong');
   t.equal(closed, false);
@@ -217,15 +216,9 @@ t.test('wrong options are refused by name', async (t) => {
   wrong({ listen: 70_000 }, 'listen');
   wrong({ mode: 'fast' }, 'mode');
   wrong({ kernel: 'maybe' }, 'kernel');
-  wrong({ idleTimeout: 1.5 }, 'idleTimeout');
+  for (const name of ['idleTimeout', 'connectTimeout', 'handshakeTimeout', 'maxConnections']) {
+    wrong({ [name]: 1.5 }, name);
+  }
   const noKey = createProxy({ target: 1, tls: { cert: 'x' } });
   await t.rejects(noKey.listen(0), { code: 'ERR_KTLS_INVALID_OPTION', message: /key/ });
 });
-
-function refusal(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
-    socket.once('connect', () => resolve('connected'));
-  });
-}

@@ -6,10 +6,19 @@ import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 
 import { native } from '../../lib/native';
-import { type RelayMode, relay } from '../../lib/relay';
-import { closing, hash, openDescriptors, pair, randomBytes, readAll, readBytes, run, until } from './support';
-
-const MODES: RelayMode[] = ['auto', 'copy', 'splice', 'sockmap'];
+import { relay } from '../../lib/relay';
+import {
+  closing,
+  hash,
+  MODES,
+  openDescriptors,
+  pair,
+  randomBytes,
+  readAll,
+  readBytes,
+  run,
+  until,
+} from './support';
 
 async function relayed(t: Test, options: Parameters<typeof relay>[2] = {}) {
   const a = await pair(t);

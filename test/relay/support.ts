@@ -6,8 +6,12 @@ import { readdirSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { createProxy, type ProxyOptions, type ProxyServer } from '../../lib/relay';
+import { createProxy, type ProxyOptions, type ProxyServer, type RelayMode } from '../../lib/relay';
 import { CertificateMaker } from '../helpers/certificates';
+
+/** What goes with TLS, too. */
+export const TLS_MODES: RelayMode[] = ['auto', 'copy', 'splice'];
+export const MODES: RelayMode[] = [...TLS_MODES, 'sockmap'];
 
 /** An authority, and a server's certificate, in a folder of their own. */
 export async function certificates(t: { testdir(): string }) {
@@ -115,6 +119,11 @@ export async function closing(socket: Socket): Promise<string> {
   if (!socket.closed) await once(socket, 'close').catch(() => {});
   const error: NodeJS.ErrnoException | null = socket.errored;
   return error?.code ?? 'end';
+}
+
+/** Resolves when nobody listens there any more; what had come before is closed unheard. */
+export async function refused(port: number): Promise<void> {
+  while ((await closing(connect({ port, host: '127.0.0.1' }))) !== 'ECONNREFUSED');
 }
 
 export async function proxy(
