@@ -178,6 +178,8 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
       throw error;
     }
     const relay = new Relay(async () => [near, far], { ...this.relayOptions, signal: this.aborting.signal });
+    // A listener may throw, and then nobody waits for it.
+    relay.catch(() => {});
     this.emit('connection', relay, peer);
     this.emit('connectionEnd', await relay, peer);
   }

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { createProxy } from '../../lib/relay';
+import { createProxy, type Relay } from '../../lib/relay';
 import {
   closing,
   dial,
@@ -159,6 +159,21 @@ t.test('more connections than allowed are turned away', async (t) => {
   t.equal(server.turnedAway, 1);
   first.write('x');
   t.equal((await readBytes(first, 1)).toString(), 'x');
+});
+
+t.test('a listener that throws ends nothing but is told of', async (t) => {
+  const { port: target } = await echo(t);
+  const { server, port } = await proxy(t, { target });
+  let handle: Relay | undefined;
+  server.on('connection', (relay) => {
+    handle = relay;
+    throw new Error('by the listener');
+  });
+  const failed = once(server, 'connectionError');
+  const client = await dial(t, port);
+  t.match(await failed, [{ message: 'by the listener' }]);
+  client.resetAndDestroy();
+  await until(() => handle?.failedSide === 'a', 'the relay, too, has failed');
 });
 
 t.test('an idle connection ends at its limit', async (t) => {
