@@ -324,6 +324,12 @@ export interface NativeSocket {
    * kernel; else onWritten comes, and until then nothing else may be written.
    */
   write(chunks: Uint8Array[]): boolean;
+  /**
+   * KeyUpdate (RFC 8446, 4.6.3), which asks the peer for one of its own where `requestPeer`. As write().
+   *
+   * @throws ERR_KTLS_KEY_UPDATE_UNSUPPORTED, which leaves the connection as it was.
+   */
+  updateKey(requestPeer: boolean): boolean;
   /** close_notify, then TCP's end of stream. As write(). */
   shutDown(): boolean;
   /** As write(), from a thread: for as much as would hold the loop. Resolves with the bytes. */

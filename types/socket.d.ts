@@ -149,6 +149,11 @@ export interface SendFileOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface UpdateKeyOptions {
+  /** Whether the peer is asked to change the key of its direction, too. Default false. */
+  requestPeer?: boolean | undefined;
+}
+
 /**
  * A TLS connection as a stream, like `tls.TLSSocket`. Made by connect(), createServer() and adopt().
  *
@@ -176,6 +181,17 @@ export class KtlsSocket extends Duplex {
    *   AbortError.
    */
   sendFile(source: PathLike | FileHandle | number, options?: SendFileOptions): Promise<number>;
+
+  /**
+   * Changes the key of the direction that this end sends (KeyUpdate, RFC 8446, 4.6.3), in its place among the
+   * writes: what is written after is under the next key. Never needed for safety, as a key that is spent is changed
+   * by itself; for programs that want to change theirs more often, by time for instance.
+   *
+   * @returns When the kernel has it. A peer that was asked answers when it sends next, and with nothing of its own.
+   * @throws {KtlsError} ERR_KTLS_KEY_UPDATE_UNSUPPORTED where a kernel before Linux 6.14 encrypts, and in TLS 1.2: the
+   *   connection goes on under its key. EPIPE.
+   */
+  updateKey(options?: UpdateKeyOptions): Promise<void>;
 
   readonly encrypted: true;
   readonly connecting: false;

@@ -1,10 +1,11 @@
 // A TLS connection as a stream: what a user of tls.TLSSocket expects, over a record layer that may be the
 // kernel's. types/socket.d.ts documents each member for users; docs/sockets.md what differs.
-import type { SendFileOptions, SocketOptions, Tls12CipherName } from '../../types/index';
+import type { SendFileOptions, SocketOptions, Tls12CipherName, UpdateKeyOptions } from '../../types/index';
 import { AbortError, KtlsError } from '../errors';
 import { alertFailure } from '../handshake/failure';
 import { type CipherName, type NativeSocket, native, type RecordReport } from '../native';
 import { FileRequest, type FileSource, lengthOf } from './file-request';
+import { KeyUpdate } from './key-update';
 import { idleTimeout } from './options';
 import { type Session, SocketFacts, type SocketKeys } from './socket-facts';
 
@@ -47,7 +48,8 @@ export class KtlsSocket extends SocketFacts {
   timeout: number | undefined;
 
   protected readonly native: NativeSocket;
-  readonly #files = new WeakMap<Buffer, FileRequest>();
+  /** What some empty chunks stand for. */
+  readonly #places = new WeakMap<Buffer, FileRequest | KeyUpdate>();
   /** Of fileChunk(), and perhaps not yet written. */
   readonly #unwritten = new Set<FileRequest>();
   #reading = false;
@@ -145,18 +147,20 @@ export class KtlsSocket extends SocketFacts {
     });
   }
 
-  /** Chunks, and the files whose places some empty ones hold, in order. */
+  /** Chunks, and the files and KeyUpdates whose places some empty ones hold, in order. */
   #writeFrom(chunks: Buffer[], callback: Callback): void {
-    const at = chunks.findIndex((chunk) => chunk.length === 0 && this.#files.has(chunk));
+    const at = chunks.findIndex((chunk) => chunk.length === 0 && this.#places.has(chunk));
     if (at === -1) {
       this.#send(chunks, callback);
       return;
     }
-    const request = this.#files.get(chunks[at] as Buffer) as FileRequest;
+    const request = this.#places.get(chunks[at] as Buffer) as FileRequest | KeyUpdate;
     const goOn: Callback = (error) =>
       error ? callback(error) : this.#writeFrom(chunks.slice(at + 1), callback);
     const head = chunks.slice(0, at);
-    if (request.takesHead && lengthOf(head) < SHARED_HEAD_BYTES) this.#transmit(request, head, goOn);
+    if (request instanceof KeyUpdate) {
+      this.#send(head, (error) => (error ? callback(error) : this.#updateKey(request, goOn)));
+    } else if (request.takesHead && lengthOf(head) < SHARED_HEAD_BYTES) this.#transmit(request, head, goOn);
     else this.#send(head, (error) => (error ? callback(error) : this.#transmit(request, [], goOn)));
   }
 
@@ -191,6 +195,25 @@ export class KtlsSocket extends SocketFacts {
       });
   }
 
+  #updateKey(update: KeyUpdate, callback: Callback): void {
+    const done: Callback = (error) => {
+      if (!error) update.succeed();
+      callback(error);
+    };
+    try {
+      if (this.native.updateKey(update.requestPeer)) done();
+      else this.#waiting = done;
+    } catch (error) {
+      // Where it cannot be done, nothing was, and the connection goes on.
+      if ((error as KtlsError).code !== 'ERR_KTLS_KEY_UPDATE_UNSUPPORTED') {
+        this.#failWrite(error as Error, callback);
+        return;
+      }
+      update.fail(error as Error);
+      callback();
+    }
+  }
+
   override _final(callback: Callback): void {
     try {
       if (this.native.shutDown()) callback();
@@ -218,16 +241,23 @@ export class KtlsSocket extends SocketFacts {
   sendFile(source: FileSource, options: SendFileOptions = {}): Promise<number> {
     return new Promise((resolve, reject) => {
       // Throws into the promise.
-      const request = new FileRequest(source, options, resolve, reject);
-      if (this.destroyed || this.writableEnded) {
-        request.fail(
-          new KtlsError('EPIPE', 'the socket was ended or destroyed: nothing can be sent any more'),
-        );
-        return;
-      }
-      this.write(this.#place(request), (error) => {
-        if (error) request.fail(this.errored ?? error);
-      });
+      this.#writeInPlace(new FileRequest(source, options, resolve, reject));
+    });
+  }
+
+  updateKey({ requestPeer = false }: UpdateKeyOptions = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#writeInPlace(new KeyUpdate(requestPeer, resolve, reject));
+    });
+  }
+
+  #writeInPlace(request: FileRequest | KeyUpdate): void {
+    if (this.destroyed || this.writableEnded) {
+      request.fail(new KtlsError('EPIPE', 'the socket was ended or destroyed: nothing can be sent any more'));
+      return;
+    }
+    this.write(this.#place(request), (error) => {
+      if (error) request.fail(this.errored ?? error);
     });
   }
 
@@ -245,9 +275,9 @@ export class KtlsSocket extends SocketFacts {
     return { chunk, sent };
   }
 
-  #place(request: FileRequest): Buffer {
+  #place(request: FileRequest | KeyUpdate): Buffer {
     const place = Buffer.alloc(0);
-    this.#files.set(place, request);
+    this.#places.set(place, request);
     return place;
   }
 

@@ -24,7 +24,6 @@ constexpr size_t kReceiveBuffer = 8 * kRecord;
 constexpr size_t kSendBatch = 16 * kRecord;
 // Bytes that one event may encrypt on the loop's thread before others get their turn.
 constexpr size_t kWriteBudget = 1024 * 1024;
-constexpr size_t kReadsPerEvent = 8;
 // A range that is sent from the loop's thread: another thread costs more than sealing it holds up.
 constexpr size_t kSentAtOnce = tls::kSendBuffer;
 
@@ -39,6 +38,7 @@ Napi::Function Socket::define(Napi::Env env) {
                          InstanceMethod<&Socket::read_stop>("readStop"),
                          InstanceMethod<&Socket::pump>("pump"),
                          InstanceMethod<&Socket::write>("write"),
+                         InstanceMethod<&Socket::update_key>("updateKey"),
                          InstanceMethod<&Socket::shut_down>("shutDown"),
                          InstanceMethod<&Socket::write_on_thread>("writeOnThread"),
                          InstanceMethod<&Socket::send_file>("sendFile"),
@@ -95,84 +95,6 @@ Socket::~Socket() {
   close_now();
 }
 
-// --- Reading -----------------------------------------------------------------------------------------
-
-Napi::Value Socket::read_start(const Napi::CallbackInfo& info) {
-  if (poll_ == nullptr) return Napi::Boolean::New(info.Env(), false);
-  reading_ = true;
-  rearm();
-  return Napi::Boolean::New(info.Env(), state_->connection->has_buffered());
-}
-
-void Socket::read_stop(const Napi::CallbackInfo&) {
-  reading_ = false;
-  rearm();
-}
-
-void Socket::pump(const Napi::CallbackInfo&) {
-  read_available();
-  rearm();
-}
-
-void Socket::read_available() {
-  // A callback may close the socket while read() has more to say.
-  const std::shared_ptr<State> state = state_;
-  ReadSlab& slab = Env().GetInstanceData<AddonData>()->slab;
-  for (size_t reads = 0; reading_ && poll_ != nullptr; ++reads) {
-    tls::Connection& connection = *state->connection;
-    // What waits in our own memory would not wake the loop again.
-    if (reads >= kReadsPerEvent && !connection.has_buffered()) return;
-    Napi::HandleScope scope(Env());
-    MutableBytes room = slab.room(Env());
-    if (room.empty()) {
-      reading_ = false;
-      return;
-    }
-    room = room.first(std::min<size_t>(room.size(), 128 * 1024));
-    Result<size_t> got = connection.read(room);
-    if (!deliver_tickets()) return;
-    if (got.ok()) {
-      if (!deliver(*got, room)) return;
-      continue;
-    }
-    if (got.is(Code::would_block)) return;
-    reading_ = false;
-    if (got.is(Code::end_of_stream)) {
-      call(on_end_, {});
-    } else {
-      call(on_end_, {to_error(Env(), got.status()), Napi::Number::New(Env(), connection.peer_alert())});
-    }
-    return;
-  }
-}
-
-bool Socket::deliver_tickets() {
-  const std::vector<std::string> tickets = std::exchange(state_->tickets, {});
-  for (const std::string& ticket : tickets) {
-    if (poll_ == nullptr) return false;
-    call(on_ticket_, {Napi::Buffer<char>::Copy(Env(), ticket.data(), ticket.size())});
-  }
-  return poll_ != nullptr;
-}
-
-bool Socket::deliver(size_t length, MutableBytes from) {
-  // A little must not hold a whole slab.
-  constexpr size_t kCopied = 4096;
-  Napi::Env env = Env();
-  ReadSlab& slab = env.GetInstanceData<AddonData>()->slab;
-  bytes_read_ += length;
-  if (length <= kCopied) {
-    call(on_read_, {Napi::Buffer<uint8_t>::Copy(env, from.data(), length), Napi::Number::New(env, 0),
-                    Napi::Number::New(env, static_cast<double>(length))});
-  } else {
-    const size_t start = slab.used();
-    slab.give(length);
-    call(on_read_, {slab.buffer(), Napi::Number::New(env, static_cast<double>(start)),
-                    Napi::Number::New(env, static_cast<double>(start + length))});
-  }
-  return poll_ != nullptr;
-}
-
 // --- Writing -----------------------------------------------------------------------------------------
 
 void Socket::take_queue(const Napi::Array& chunks) {
@@ -222,6 +144,20 @@ Napi::Value Socket::shut_down(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(env, status.ok());
 }
 
+Napi::Value Socket::update_key(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!may_start_job(env)) return env.Undefined();
+  key_update_ = info[0].As<Napi::Boolean>().Value();
+  Status status = drain();
+  writing_ = status.is(Code::would_block);
+  if (!writing_) {
+    key_update_.reset();
+    if (!status.ok()) throw_error(env, status);
+  }
+  rearm();
+  return Napi::Boolean::New(env, status.ok());
+}
+
 Status Socket::drain() {
   tls::Connection& connection = *state_->connection;
   size_t budget = kWriteBudget;
@@ -237,6 +173,10 @@ Status Socket::drain() {
     if (!accepted.ok()) return accepted.status();
     consume(*accepted);
     budget -= *accepted;
+  }
+  if (key_update_) {
+    KTLS_TRY(connection.update_key(*key_update_));
+    key_update_.reset();
   }
   if (ending_) KTLS_TRY(connection.close_notify());
   KTLS_TRY(connection.flush());
@@ -430,46 +370,6 @@ void Socket::close_now() {
 
 void Socket::call(const Napi::FunctionReference& callback, const std::vector<napi_value>& arguments) {
   call_back(Value(), callback, arguments, context_);
-}
-
-// --- Properties --------------------------------------------------------------------------------------
-
-void Socket::set_referenced(const Napi::CallbackInfo& info) {
-  if (poll_ != nullptr) poll_->set_referenced(info[0].As<Napi::Boolean>().Value());
-}
-
-void Socket::set_no_delay(const Napi::CallbackInfo& info) {
-  if (poll_ == nullptr) return;
-  Status set = napi::set_no_delay(state_->connection->fd(), info[0].As<Napi::Boolean>().Value());
-  if (!set.ok()) throw_error(info.Env(), set);
-}
-
-void Socket::set_keep_alive(const Napi::CallbackInfo& info) {
-  if (poll_ == nullptr) return;
-  Status set = napi::set_keep_alive(state_->connection->fd(), info[0].As<Napi::Boolean>().Value(),
-                                    info[1].As<Napi::Number>().Int32Value());
-  if (!set.ok()) throw_error(info.Env(), set);
-}
-
-Napi::Value Socket::address(const Napi::CallbackInfo& info) {
-  if (poll_ == nullptr) return info.Env().Undefined();
-  return socket_address(info.Env(), state_->connection->fd(), info[0].As<Napi::Boolean>().Value());
-}
-
-Napi::Value Socket::record(const Napi::CallbackInfo& info) {
-  Napi::Object object = Napi::Object::New(info.Env());
-  object.Set("tx", tls::placement_name(report_.tx));
-  object.Set("rx", tls::placement_name(report_.rx));
-  object.Set("reason", report_.reason);
-  return object;
-}
-
-Napi::Value Socket::bytes_read(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(bytes_read_));
-}
-
-Napi::Value Socket::bytes_written(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(bytes_written_ + state_->threaded));
 }
 
 void export_socket(Napi::Env env, Napi::Object exports) { exports.Set("Socket", Socket::define(env)); }

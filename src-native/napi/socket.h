@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   void read_stop(const Napi::CallbackInfo& info);
   void pump(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
+  Napi::Value update_key(const Napi::CallbackInfo& info);
   Napi::Value shut_down(const Napi::CallbackInfo& info);
   Napi::Value write_on_thread(const Napi::CallbackInfo& info);
   Napi::Value send_file(const Napi::CallbackInfo& info);
@@ -102,6 +104,8 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   std::vector<Bytes> queue_;
   size_t next_ = 0;
   size_t taken_ = 0;  // of queue_[next_]
+  // A KeyUpdate to be sent behind them, and whether it asks the peer for one.
+  std::optional<bool> key_update_;
   bool ending_ = false;
   bool writing_ = false;  // JavaScript waits for on_written_
   uint64_t bytes_written_ = 0;

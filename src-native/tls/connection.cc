@@ -76,6 +76,24 @@ Status Connection::flush() {
   return writer_->flush();
 }
 
+Status Connection::update_key(bool request_peer) {
+  std::lock_guard lock(write_mutex_);
+  if (!write_failure_.ok()) return write_failure_;
+  if (closed_) return Status::system("write", EPIPE);
+  if (!writer_->can_update_key()) {
+    return Status::fail(Code::key_update_unsupported,
+                        version_ == ProtocolVersion::tls12
+                            ? "TLS 1.2 cannot change a key: open another connection"
+                            : "this kernel cannot change a key (Linux 6.14 can): give kernel: 'off', or open "
+                              "another connection");
+  }
+  KTLS_TRY(writer_->update_key(request_peer));
+  // It answers a peer that asked for it, too.
+  key_update_requested_.store(false, std::memory_order_release);
+  allowance_ = 0;
+  return {};
+}
+
 Status Connection::close_notify() {
   std::lock_guard lock(write_mutex_);
   if (!write_failure_.ok()) return write_failure_;

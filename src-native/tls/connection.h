@@ -79,6 +79,10 @@ class Connection {
   Result<size_t> send_file(int file, off_t* offset, size_t count);
   Result<size_t> splice_from(int pipe, size_t count, bool more);
   Status flush();
+  // Sends KeyUpdate (RFC 8446, 4.6.3), after what was written before; would_block when there is no room yet.
+  // `request_peer`: asks the peer to change its key, too. key_update_unsupported, which changes nothing,
+  // where the kernel cannot, in TLS 1.2, and without TLS. Follow by flush().
+  Status update_key(bool request_peer);
   // Queues close_notify once; what was written before it goes out first. Follow by flush().
   Status close_notify();
   // The fatal alert that the peer sent, once read() returned Code::alert; -1 before. The reading thread's.
