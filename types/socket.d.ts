@@ -5,7 +5,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { AddressInfo, ListenOptions } from 'node:net';
+import type { AddressInfo, ListenOptions, TcpSocketConnectOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type {
   CipherNameAndProtocol,
@@ -108,7 +108,24 @@ export interface SocketOptions {
   keepAliveInitialDelay?: number | undefined;
 }
 
-export interface ConnectOptions extends Omit<ConnectionOptions, keyof SocketOptions>, SocketOptions {
+/** How `net.connect()` finds the peer, and by which of this machine's addresses it goes there. */
+export type DialOptions = Partial<
+  Pick<
+    TcpSocketConnectOpts,
+    | 'family'
+    | 'hints'
+    | 'lookup'
+    | 'localAddress'
+    | 'localPort'
+    | 'autoSelectFamily'
+    | 'autoSelectFamilyAttemptTimeout'
+  >
+>;
+
+export interface ConnectOptions
+  extends Omit<ConnectionOptions, keyof SocketOptions | keyof DialOptions>,
+    SocketOptions,
+    DialOptions {
   port: number;
   /** A secret of {@link generateSecret}, or a passphrase, in place of certificates. */
   secret?: string | Buffer | undefined;

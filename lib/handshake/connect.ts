@@ -1,8 +1,8 @@
 // The end that dials: a TCP connection, and the client's side of the handshake.
-import { connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 
-import { KtlsError } from '../errors';
+import { escapeText, KtlsError } from '../errors';
 import { duplicate } from './descriptor';
 import { type Authentication, aborted, type Refusal } from './failure';
 import { type Established, type HandshakeBounds, handshake } from './handshake';
@@ -51,23 +51,32 @@ export interface DialOptions {
   signal?: AbortSignal | undefined;
   /** For name look-up and connection, over all addresses of the host; 10,000 by default. */
   timeoutMs?: number | undefined;
+  /** As net.connect() has them: family, localAddress, lookup and so on. */
+  tcp?: Omit<TcpSocketConnectOpts, 'host' | 'port'>;
 }
 
 /**
  * A connected TCP socket's descriptor, from which nothing has been read. All addresses of the host are
  * tried, as net.connect() does.
  *
- * @throws ERR_KTLS_CONNECT_TIMEOUT, or with the errno name: ECONNREFUSED, ENOTFOUND, …
+ * @throws ERR_KTLS_CONNECT_TIMEOUT; ERR_KTLS_INVALID_OPTION for what net.connect() does not take; or with the errno
+ *   name: ECONNREFUSED, ENOTFOUND, …
  */
 export function dialTcp(host: string, port: number, options: DialOptions = {}): Promise<number> {
-  const { signal, timeoutMs = CONNECT_TIMEOUT_MS } = options;
+  const { signal, timeoutMs = CONNECT_TIMEOUT_MS, tcp = {} } = options;
   const address = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(aborted(signal));
       return;
     }
-    const socket = connectTcp({ host, port });
+    let socket: Socket;
+    try {
+      socket = connectTcp({ ...tcp, host, port });
+    } catch (cause) {
+      reject(new KtlsError('ERR_KTLS_INVALID_OPTION', escapeText((cause as Error).message), { cause }));
+      return;
+    }
     const settle = () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);

@@ -6,6 +6,22 @@ import { socketClientContext } from './context';
 import { KtlsSocket } from './ktls-socket';
 import { checkCommon, invalid } from './options';
 
+/** Of net.connect(). What becomes of the connection after the hand-over is the KtlsSocket's concern. */
+const TCP_OPTIONS = [
+  'family',
+  'hints',
+  'lookup',
+  'localAddress',
+  'localPort',
+  'autoSelectFamily',
+  'autoSelectFamilyAttemptTimeout',
+] as const;
+
+function tcpOptions(options: Record<string, unknown>): Record<string, unknown> {
+  const given = TCP_OPTIONS.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}
+
 export async function connect(options: ConnectOptions): Promise<KtlsSocket> {
   checkCommon(options);
   const { host = 'localhost', port, servername, signal } = options as ConnectOptions;
@@ -15,7 +31,7 @@ export async function connect(options: ConnectOptions): Promise<KtlsSocket> {
   const context = await socketClientContext(options);
   const address = formatAddress(host, port);
   const { connectTimeout, handshakeTimeout } = options as ConnectOptions;
-  const fd = await dialTcp(host, port, { signal, timeoutMs: connectTimeout });
+  const fd = await dialTcp(host, port, { signal, timeoutMs: connectTimeout, tcp: tcpOptions(options) });
   const established = await connectTls(fd, context, {
     signal,
     host: servername || host,
