@@ -119,8 +119,9 @@ export async function proxy(
     // Behind what relay() may have held back for a moment.
     near.on('end', () => setTimeout(() => far.end(), 20));
     far.on('end', () => setTimeout(() => near.end(), 20));
-    near.on('close', () => far.destroy());
-    far.on('close', () => near.destroy());
+    // Not where both have ended well: what goes the other way may still be under way.
+    near.on('close', (failed) => failed && far.destroy());
+    far.on('close', (failed) => failed && near.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
