@@ -4,12 +4,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <set>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "net/event_thread.h"
 #include "relay/relay.h"
 
 namespace ktls::relay {
@@ -29,7 +28,6 @@ class Loop {
 
  private:
   using Clock = Deadline::Clock;
-  using Command = std::function<void()>;
 
   // A relay and what the loop notes about it. Epoll points to its watches.
   struct Entry {
@@ -46,11 +44,9 @@ class Loop {
     Clock::time_point timer = Clock::time_point::max();
   };
 
-  Loop(Fd epoll, Fd wake) : epoll_(std::move(epoll)), wake_(std::move(wake)) {}
+  Loop() = default;
 
   void run();
-  void post(Command command);
-  void run_commands();
   void begin(std::unique_ptr<Entry> entry, Sockmap* sockmap, const Status& refusal);
   void wait();
   void fire_timers();
@@ -60,21 +56,13 @@ class Loop {
   bool watch(Entry& entry, int operation);
   void settle(Entry& entry);
 
-  Fd epoll_;
-  Fd wake_;
-  std::thread thread_;
+  net::EventThread thread_;
   std::atomic<size_t> load_{0};
 
-  std::mutex mutex_;  // guards commands_
-  std::vector<Command> commands_;
-
   // Of the loop's thread alone.
-  bool stopping_ = false;
   Clock::time_point now_{};
   Pools pools_;
   std::unordered_map<uint64_t, std::unique_ptr<Entry>> entries_;
-  // Ended in this round: events of the same round may still point to them.
-  std::vector<std::unique_ptr<Entry>> buried_;
   std::vector<Entry*> queue_;
   std::set<std::pair<Clock::time_point, Entry*>> timers_;
 };

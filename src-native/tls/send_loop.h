@@ -4,11 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "net/event_thread.h"
 #include "tls/send_job.h"
 
 namespace ktls::tls {
@@ -30,8 +29,6 @@ class SendLoop {
   size_t load() const { return load_.load(std::memory_order_relaxed); }
 
  private:
-  using Command = std::function<void()>;
-
   struct Entry {
     uint64_t id;
     SendJob job;
@@ -41,28 +38,19 @@ class SendLoop {
     bool cancelled = false;
   };
 
-  SendLoop(Fd epoll, Fd wake);
+  SendLoop();
 
   void run();
-  void post(Command command);
-  void run_commands();
-  void wait();
   void advance_queued();
   // False when the descriptor cannot be watched: errno says why.
   bool watch(Entry& entry);
   void queue(Entry& entry);
   void end(Entry& entry, const Status& status);
 
-  Fd epoll_;
-  Fd wake_;
-  std::thread thread_;
+  net::EventThread thread_;
   std::atomic<size_t> load_{0};
 
-  std::mutex mutex_;  // guards commands_
-  std::vector<Command> commands_;
-
   // Of the loop's thread alone.
-  bool stopping_ = false;
   const std::unique_ptr<uint8_t[]> buffer_;
   std::unordered_map<uint64_t, std::unique_ptr<Entry>> entries_;
   std::vector<Entry*> queue_;
