@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -17,6 +17,7 @@ const { cert, key, certFile, keyFile } = trust.server;
 const caFile = trust.maker.authority.certFile;
 
 const SIZE = 64 * 1024 * 1024;
+const LARGE = 16 * SIZE;
 const file = join(folder, 'payload');
 const content = Buffer.concat(Array(64).fill(randomBytes(SIZE / 64)));
 writeFileSync(file, content);
@@ -60,35 +61,54 @@ async function head(socket: KtlsSocket): Promise<string> {
   return text;
 }
 
-t.test('curl fetches a file that sendFile() sends, and uploads one', async (t) => {
-  const uploaded = join(folder, 'uploaded');
+/** 1 GiB of which no part is like another, and its SHA-256. */
+function writeLarge(path: string): string {
+  const hash = createHash('sha256');
+  const block = Buffer.from(content);
+  const fd = openSync(path, 'w');
+  for (let index = 0; index < LARGE / SIZE; index += 1) {
+    for (let at = 0; at < SIZE; at += SIZE / 64) block.writeUInt32BE(index, at);
+    hash.update(block);
+    writeSync(fd, block);
+  }
+  closeSync(fd);
+  return hash.digest('hex');
+}
+
+t.test('curl fetches 1 GiB that sendFile() sends, and uploads it', async (t) => {
+  const large = join(folder, 'large');
+  t.teardown(() => rmSync(large));
+  const digest = writeLarge(large);
+  let uploaded = '';
   const { port } = await listen(t, { cert, key }, async (socket) => {
     const request = await head(socket);
     if (request.startsWith('GET')) {
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\nConnection: close\r\n\r\n`);
-      await socket.sendFile(file);
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE}\r\nConnection: close\r\n\r\n`);
+      await socket.sendFile(large);
       socket.end();
       return;
     }
     let left = Number(/content-length: (\d+)/i.exec(request)?.[1]);
-    const sink = createWriteStream(uploaded);
+    const hash = createHash('sha256');
     socket.on('data', (chunk: Buffer) => {
       left -= chunk.length;
-      if (!sink.write(chunk)) {
-        socket.pause();
-        sink.once('drain', () => socket.resume());
-      }
-      if (left === 0) sink.end(() => socket.end('HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n'));
+      hash.update(chunk);
+      if (left > 0) return;
+      uploaded = hash.digest('hex');
+      socket.end('HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n');
     });
   });
   const url = `https://localhost:${port}/`;
-  const fetched = join(folder, 'fetched');
-  const download = start(t, 'curl', ['-sS', '--cacert', caFile, '-o', fetched, url]);
-  t.same(await once(download, 'close'), [0, null], download.output());
-  t.ok(readFileSync(fetched).equals(content));
-  const upload = start(t, 'curl', ['-sS', '--cacert', caFile, '-T', file, '-H', 'Expect:', url]);
+  const download = spawn('curl', ['-sS', '--cacert', caFile, url], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => download.kill('SIGKILL'));
+  const ended = once(download, 'close');
+  const fetched = createHash('sha256');
+  await pipeline(download.stdout, fetched);
+  t.same(await ended, [0, null]);
+  t.equal(fetched.digest('hex'), digest);
+  const upload = start(t, 'curl', ['-sS', '--cacert', caFile, '-T', large, '-H', 'Expect:', url]);
   t.same(await once(upload, 'close'), [0, null], upload.output());
-  t.ok(readFileSync(uploaded).equals(content));
+  t.equal(uploaded, digest);
 });
 
 t.test('nginx serves a file', async (t) => {
