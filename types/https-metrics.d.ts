@@ -44,7 +44,7 @@ export interface HttpsMetrics {
     /** Of those that succeeded, in milliseconds. From taking the connection to the last byte. */
     durationMs: { mean: number; p50: number; p95: number; p99: number; max: number };
   };
-  /** Connections by version of TLS: `TLSv1.3`. */
+  /** Connections by version of TLS: `TLSv1.3`, `TLSv1.2`. */
   protocols: Record<string, number>;
   /** Connections by cipher suite. */
   ciphers: Record<string, number>;

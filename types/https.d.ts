@@ -12,7 +12,7 @@ export * from './https-metrics.js';
  * A server as `https.createServer()` makes it, whose connections are {@link KtlsSocket}s: `req.socket` is one.
  *
  * It takes the options of `https.createServer()` and has its events and methods; docs/https.md lists what differs.
- * It speaks TLS 1.3 and HTTP/1.1 only: a client that also offers HTTP/2 is answered with HTTP/1.1.
+ * It speaks TLS 1.3 and 1.2 (ECDHE with AES-GCM or ChaCha20-Poly1305), and HTTP/1.1 only: a client that also offers HTTP/2 is answered with HTTP/1.1.
  *
  * @throws {KtlsError} ERR_KTLS_INVALID_OPTION for an option that cannot be followed; what `https.createServer()`
  *   throws.

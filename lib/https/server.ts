@@ -7,10 +7,9 @@ import type { SecureContext, SecureContextOptions, TLSSocketOptions } from 'node
 
 import type { HttpsServerOptions } from '../../types/https';
 import { formatAddress } from '../address';
-import { CERTIFICATE_CIPHERS } from '../credentials';
 import { acceptTls, type ServerContext } from '../handshake/accept';
 import { takeDescriptor } from '../handshake/descriptor';
-import { refusalOfClient, SESSION_ID_CONTEXT } from '../socket/context';
+import { refusalOfClient, SESSION_ID_CONTEXT, withKnownCiphers } from '../socket/context';
 import { serverSocket } from '../socket/from-handshake';
 import type { KtlsSocket } from '../socket/ktls-socket';
 import { checkCommon } from '../socket/options';
@@ -66,12 +65,9 @@ export class HttpsServer extends Server {
   override setSecureContext({ ticketKeys, ...options }: SecureContextOptions): void {
     if (ticketKeys !== undefined) this.setTicketKeys(ticketKeys);
     super.setSecureContext({
-      ciphers: CERTIFICATE_CIPHERS.join(':'),
       // What one process resumes is resumed by another of the same ticketKeys.
       sessionIdContext: SESSION_ID_CONTEXT,
-      ...options,
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
+      ...withKnownCiphers(options),
     });
   }
 

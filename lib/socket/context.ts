@@ -38,14 +38,18 @@ function cipherList(ciphers: string | undefined): string {
 }
 
 /** TLS 1.3 and 1.2, with those suites only that the record layers know. */
+export function withKnownCiphers(options: SecureContextOptions): SecureContextOptions {
+  return {
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ...options,
+    ciphers: cipherList(options.ciphers),
+  };
+}
+
 export function socketSecureContext(options: SecureContextOptions): SecureContext {
   try {
-    return createSecureContext({
-      minVersion: 'TLSv1.2',
-      maxVersion: 'TLSv1.3',
-      ...options,
-      ciphers: cipherList(options.ciphers),
-    });
+    return createSecureContext(withKnownCiphers(options));
   } catch (cause) {
     const message = `the TLS options cannot be used: ${escapeText((cause as Error).message)}`;
     throw new KtlsError('ERR_KTLS_INVALID_OPTION', message, { cause });

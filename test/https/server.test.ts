@@ -7,6 +7,7 @@ import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import t from 'tap';
 
+import type { KtlsSocket } from '../../lib/index';
 import { credentials } from '../sockets/support';
 import { serve } from './support';
 
@@ -117,8 +118,17 @@ t.test('setSecureContext() changes the certificate of connections to come, and e
   socket.destroy();
 });
 
-t.test('a client without TLS 1.3 is refused, told so, and the server hears of it', async (t) => {
-  const { port, server } = await serve(t, identity);
+t.test('a client that knows no more is served in TLS 1.2', async (t) => {
+  const { port } = await serve(t, identity, (req, res) => {
+    const socket = req.socket as unknown as KtlsSocket;
+    res.end(`${socket.record.tx} ${socket.getProtocol()}`);
+  });
+  t.match((await get(port, { maxVersion: 'TLSv1.2', agent: false })).body, /^(user|kernel) TLSv1.2$/);
+  t.match((await get(port, { agent: false })).body, /^(user|kernel) TLSv1.3$/);
+});
+
+t.test('a client below minVersion is refused, told so, and the server hears of it', async (t) => {
+  const { port, server } = await serve(t, { ...identity, minVersion: 'TLSv1.3' });
   const heard = once(server, 'tlsClientError');
   const socket = connect({ host: '127.0.0.1', port, ca, maxVersion: 'TLSv1.2' });
   const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
