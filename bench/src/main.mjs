@@ -1,4 +1,4 @@
-// npm run bench -- [options], or npm run bench -- https|relay [options]
+// npm run bench -- [options], or npm run bench -- https|relay|sockets [options]
 import { mkdir, readFile } from 'node:fs/promises';
 
 import { runCells } from './cells.mjs';
@@ -10,13 +10,14 @@ import { parseOptions } from './options.mjs';
 import { runRelays } from './relay/main.mjs';
 import { writeReport } from './report/write.mjs';
 import { BASELINE, LOCAL_COPY } from './rivals/index.mjs';
+import { runSockets } from './sockets/main.mjs';
 import { tables } from './tables/index.mjs';
 
 /** @typedef {import('./cells.mjs').CellReport} CellReport */
 /** @typedef {import('./cells.mjs').CellRequest} CellRequest */
 
 /** Suites of their own. Each takes Node, the script, and what followed its name. */
-const suites = { https: runHttps, relay: runRelays };
+const suites = { https: runHttps, relay: runRelays, sockets: runSockets };
 
 const [program, script, ...words] = /** @type {[string, string, ...string[]]} */ (process.argv);
 const suite = Object.entries(suites).find(([name]) => name === words[0])?.[1];

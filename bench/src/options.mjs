@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 
+import { words } from './arguments.mjs';
 import { DATA_SET_NAMES } from './datasets/catalog.mjs';
 import { contestants } from './rivals/index.mjs';
 import { tables } from './tables/index.mjs';
@@ -94,18 +95,6 @@ export function parseOptions(argv) {
     tables: options.render ? [] : (options.tables ?? (options.quick ? QUICK_TABLES : names)),
     repetitions: options.repetitions ?? (options.quick ? 3 : 5),
     destinations: options.destinations ?? (options.quick ? ['tmpfs'] : ['tmpfs', 'disk']),
-  };
-}
-
-/** @param {string[]} [allowed] */
-function words(allowed) {
-  return (/** @type {string} */ text) => {
-    const found = text.split(',').map((word) => word.trim());
-    const wrong = found.find((word) => allowed !== undefined && !allowed.includes(word));
-    if (wrong !== undefined) {
-      throw new InvalidArgumentError(`"${wrong}" is none of ${allowed?.join(', ')}.`);
-    }
-    return found;
   };
 }
 

@@ -11,10 +11,11 @@ const execute = promisify(execFile);
  *
  * @param {string} program
  * @param {string[]} args
+ * @param {{ timeout?: number }} [limits] Milliseconds, after which it is stopped. Default: none.
  * @returns {Promise<string>} Standard output; rejects when the program fails.
  */
-export async function output(program, args) {
-  const { stdout } = await execute(program, args, { maxBuffer: 2 ** 30 });
+export async function output(program, args, limits) {
+  const { stdout } = await execute(program, args, { ...limits, maxBuffer: 2 ** 30 });
   return stdout;
 }
 

@@ -1,6 +1,7 @@
 // The cells of the HTTPS tables: who is measured under which conditions, in turns.
 
 import { start } from '../measure/running.mjs';
+import { takeTurns } from '../turns.mjs';
 import { STREAM } from './contestants.mjs';
 import { handshakes } from './handshakes.mjs';
 import { idle, tooMany } from './idle.mjs';
@@ -9,21 +10,6 @@ import { verify } from './site.mjs';
 
 /** @typedef {import('./contestants.mjs').Contestant} Contestant */
 /** @typedef {import('../measure/running.mjs').Running} Running */
-
-/**
- * @typedef {object} Cell
- * @property {string} table
- * @property {string} title
- * @property {string} [skipped] Why there are no results.
- * @property {Result[]} results
- */
-
-/**
- * @typedef {object} Result
- * @property {string} name
- * @property {Record<string, number>[]} runs By the names of the columns.
- * @property {string} [failed]
- */
 
 /**
  * @typedef {object} Request
@@ -100,39 +86,28 @@ export function requests(options, sites) {
  * @param {Request} request
  * @param {Contestant[]} all
  * @param {(line: string) => void} log
- * @returns {Promise<Cell>}
+ * @returns {Promise<import('../turns.mjs').Cell>}
  */
 export async function runCell(request, all, log) {
   const { table, title, site, path, repetitions, measure } = request;
   const skipped = await request.impossible?.();
   if (skipped !== undefined) return { table, title, skipped, results: [] };
   const contestants = all.filter(({ name }) => table === 'files' || name !== STREAM);
-  /** @type {Result[]} */
-  const results = contestants.map(({ name }) => ({ name, runs: [] }));
-  log(`${table}: ${title}`);
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    for (let turn = 0; turn < contestants.length; turn++) {
-      const n = (turn + repetition) % contestants.length;
-      const [contestant, result] = [contestants[n], results[n]];
-      if (contestant === undefined || result === undefined || result.failed !== undefined) continue;
-      /** @type {Running | undefined} */
-      let server;
+  const measured = {
+    table,
+    title,
+    repetitions,
+    async measure(/** @type {Contestant} */ contestant) {
+      const server = await start(contestant.name, (port) => contestant.command(site, port));
       try {
-        server = await start(contestant.name, (port) => contestant.command(site, port));
         if (path !== undefined) await verify(site, server.port, path);
-        result.runs.push(await measure(server));
-      } catch (error) {
-        result.failed = /** @type {Error} */ (error).message.slice(0, 300);
+        return await measure(server);
       } finally {
-        await server?.stop();
+        await server.stop();
       }
-      const numbers = Object.entries(result.runs.at(-1) ?? {}).map(
-        ([name, value]) => `${value.toPrecision(3)} ${name}`,
-      );
-      log(`  ${repetition + 1}/${repetitions} ${contestant.name}: ${result.failed ?? numbers.join(', ')}`);
-    }
-  }
-  return { table, title, results };
+    },
+  };
+  return takeTurns(measured, contestants, log);
 }
 
 /** @param {number} bytes */

@@ -1,24 +1,20 @@
 // npm run bench -- https [options]
-import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { describeMachine } from '../machine.mjs';
+import { inGuest } from '../suite-guest.mjs';
 import { requests, runCell } from './cells.mjs';
 import { contestants } from './contestants.mjs';
 import { parseOptions } from './options.mjs';
 import { toMarkdown } from './report.mjs';
 import { openSites } from './site.mjs';
 
-const GUEST = fileURLToPath(new URL('../../../scripts/guest', import.meta.url));
-const BENCH = fileURLToPath(new URL('../main.mjs', import.meta.url));
-
 /** @param {string[]} argv Node, the script, and what followed the word https. */
 export async function runHttps(argv) {
   const options = parseOptions(argv);
   if (options.guest && !options.here) {
-    process.exitCode = inGuest(argv.slice(2), options.guestModule);
+    process.exitCode = inGuest('https', argv.slice(2), options.guestModule);
     return;
   }
   const sites = await openSites(options.sizes);
@@ -33,7 +29,7 @@ export async function runHttps(argv) {
         guest: `In the guest${options.guestModule ? ' with an AES driver module' : ''}`,
       }),
       absent,
-      cells: /** @type {import('./cells.mjs').Cell[]} */ ([]),
+      cells: /** @type {import('../turns.mjs').Cell[]} */ ([]),
     };
     await mkdir(options.out, { recursive: true });
     const name = options.guest ? 'https-guest' : 'https';
@@ -47,12 +43,4 @@ export async function runHttps(argv) {
   } finally {
     await sites.close();
   }
-}
-
-/** @param {string[]} args @param {string} [module] @returns {number} The exit status. */
-function inGuest(args, module) {
-  const load = module === undefined ? [] : ['sh', '-c', 'busybox insmod "$0" && exec "$@"', module];
-  const command = [process.execPath, BENCH, 'https', '--here', ...args];
-  const limits = ['--memory', '6G', '--time-limit', '7200'];
-  return spawnSync(GUEST, [...limits, '--', ...load, ...command], { stdio: 'inherit' }).status ?? 1;
 }

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+
+import { integer, integers, words } from '../arguments.mjs';
 
 export const TABLES = ['files', 'handshakes', 'idle'];
 const KIB = 1024;
@@ -27,12 +29,12 @@ export function parseOptions(argv) {
   const program = new Command('npm run bench -- https')
     .description('Measures HTTPS servers side by side, and writes https.md and https.json.')
     .option('--quick', '100 KiB and 1 MiB over 1 and 64 connections: 3 minutes', false)
-    .option('--tables <names>', `some of ${TABLES.join(', ')}`, names)
-    .option('--sizes <bytes>', `of files (default: ${SIZES})`, numbers)
-    .option('--connections <n>', 'that load at once (default: 1,64,1000)', numbers)
-    .option('--idle <n>', 'connections that are held (default: 10000,40000)', numbers)
-    .option('--repetitions <n>', '(default: 5; quick: 3)', number)
-    .option('--seconds <n>', 'for each measurement (default: 4; quick: 2)', number)
+    .option('--tables <names>', `some of ${TABLES.join(', ')}`, words(TABLES))
+    .option('--sizes <bytes>', `of files (default: ${SIZES})`, integers)
+    .option('--connections <n>', 'that load at once (default: 1,64,1000)', integers)
+    .option('--idle <n>', 'connections that are held (default: 10000,40000)', integers)
+    .option('--repetitions <n>', '(default: 5; quick: 3)', integer)
+    .option('--seconds <n>', 'for each measurement (default: 4; quick: 2)', integer)
     .option('--guest', 'in a guest kernel with kTLS, on one processor', false)
     .option(
       '--guest-module <file>',
@@ -55,24 +57,4 @@ export function parseOptions(argv) {
     ...(options.guestModule && { guestModule: resolve(options.guestModule) }),
     out: resolve(options.out),
   };
-}
-
-/** @param {string} text */
-function names(text) {
-  const found = text.split(',');
-  const wrong = found.find((word) => !TABLES.includes(word));
-  if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is none of ${TABLES.join(', ')}.`);
-  return found;
-}
-
-/** @param {string} text */
-function number(text) {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value <= 0) throw new InvalidArgumentError('Not a positive integer.');
-  return value;
-}
-
-/** @param {string} text */
-function numbers(text) {
-  return text.split(',').map(number);
 }

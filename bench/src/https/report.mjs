@@ -1,9 +1,10 @@
 // The HTTPS tables for readers: medians with their ranges, and ratios to the two yardsticks.
-import { spread } from '../stats.mjs';
+import { cellTable } from '../report/cell-table.mjs';
 import { BASELINE, NGINX } from './contestants.mjs';
 
-/** @typedef {import('./cells.mjs').Cell} Cell */
+/** @typedef {import('../turns.mjs').Cell} Cell */
 
+const YARDSTICKS = { [BASELINE]: '× send', [NGINX]: '× nginx' };
 const PROGRAMS = ['node', 'nginx', 'wrk', 'openssl'];
 
 const TITLES = {
@@ -27,7 +28,11 @@ export function toMarkdown({ machine, guest, absent, cells }) {
     .filter((name) => cells.some(({ table }) => table === name))
     .map((name) => {
       const own = cells.filter(({ table }) => table === name);
-      return [`## ${TITLES[name]}`, NOTES[name], ...own.map(cellSection)].join('\n\n');
+      return [
+        `## ${TITLES[name]}`,
+        NOTES[name],
+        ...own.map((cell) => cellTable(cell, 'server', YARDSTICKS)),
+      ].join('\n\n');
     });
   return `${[
     '# HTTPS servers',
@@ -36,34 +41,4 @@ export function toMarkdown({ machine, guest, absent, cells }) {
     `Versions: Node ${programs.join('; ')}.${absent.length > 0 ? ` Absent: ${absent.join('; ')}.` : ''}`,
     ...sections,
   ].join('\n\n')}\n`;
-}
-
-/** @param {Cell} cell */
-function cellSection({ title, skipped, results }) {
-  if (skipped !== undefined) return `### ${title}\n\nNot measured: ${skipped}.`;
-  const columns = Object.keys(results.find(({ runs }) => runs.length > 0)?.runs[0] ?? {});
-  const head = ['server', ...columns.flatMap((name) => [name, '× send', '× nginx'])];
-  const rows = results.map(({ name, runs, failed }) =>
-    failed !== undefined
-      ? [name, `failed: ${failed.replaceAll(/\s+/g, ' ')}`]
-      : [name, ...columns.flatMap((column) => figures(column, runs, results))],
-  );
-  const lines = [head, head.map((_, n) => (n === 0 ? '---' : '---:')), ...rows];
-  return `### ${title}\n\n${lines.map((cells) => `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')}`;
-}
-
-/** @param {string} column @param {Record<string, number>[]} runs @param {import('./cells.mjs').Result[]} results */
-function figures(column, runs, results) {
-  const of = (/** @type {Record<string, number>[]} */ all) => spread(all.map((run) => run[column] ?? 0));
-  const { median, min, max } = of(runs);
-  const ratios = [BASELINE, NGINX].map((yardstick) => {
-    const other = results.find(({ name, failed }) => name === yardstick && failed === undefined);
-    return other === undefined ? '' : (median / of(other.runs).median).toFixed(2);
-  });
-  return [`${short(median)} (${short(min)}–${short(max)})`, ...ratios];
-}
-
-/** @param {number} value Three digits, but no fewer than an integer has. */
-function short(value) {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
