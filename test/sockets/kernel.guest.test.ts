@@ -65,34 +65,36 @@ t.test('node:tls at the other end, in both roles, with sessions that resume', as
   t.equal(String(await collect(second)), 'x');
 });
 
-t.test('truncation, a changed bit, a reset', async (t) => {
-  const { port: target, next } = await listen(t, { cert, key, kernel: strict });
-  let change = false;
-  const { port, pairs } = await proxy(t, target, (chunk, from, to) => {
-    if (change && from === 'client')
-      chunk.writeUInt8(chunk.readUInt8(chunk.length - 1) ^ 1, chunk.length - 1);
-    to.write(chunk);
+for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
+  t.test(`truncation, a changed bit, a reset in ${maxVersion}`, async (t) => {
+    const { port: target, next } = await listen(t, { cert, key, kernel: strict, maxVersion });
+    let change = false;
+    const { port, pairs } = await proxy(t, target, (chunk, from, to) => {
+      if (change && from === 'client')
+        chunk.writeUInt8(chunk.readUInt8(chunk.length - 1) ^ 1, chunk.length - 1);
+      to.write(chunk);
+    });
+    const open = async () => {
+      const client = await connect({ host: 'localhost', port, ca, kernel: strict });
+      const end = await next();
+      end.write('x');
+      await take(client, 1);
+      return { client, end };
+    };
+    const cut = await open();
+    pairs[0]?.near.end();
+    t.equal((await failure(cut.client))?.code, 'ERR_KTLS_TRUNCATED');
+    const reset = await open();
+    pairs[1]?.near.resetAndDestroy();
+    t.equal((await failure(reset.client))?.code, 'ECONNRESET');
+    const changed = await open();
+    change = true;
+    changed.client.on('error', () => {});
+    changed.client.write('changed');
+    t.equal((await failure(changed.end))?.code, 'ERR_KTLS_BAD_RECORD_MAC');
+    t.match(await failure(changed.client), { code: 'ERR_KTLS_ALERT', message: /bad_record_mac/ });
   });
-  const open = async () => {
-    const client = await connect({ host: 'localhost', port, ca, kernel: strict });
-    const end = await next();
-    end.write('x');
-    await take(client, 1);
-    return { client, end };
-  };
-  const cut = await open();
-  pairs[0]?.near.end();
-  t.equal((await failure(cut.client))?.code, 'ERR_KTLS_TRUNCATED');
-  const reset = await open();
-  pairs[1]?.near.resetAndDestroy();
-  t.equal((await failure(reset.client))?.code, 'ECONNRESET');
-  const changed = await open();
-  change = true;
-  changed.client.on('error', () => {});
-  changed.client.write('changed');
-  t.equal((await failure(changed.end))?.code, 'ERR_KTLS_BAD_RECORD_MAC');
-  t.match(await failure(changed.client), { code: 'ERR_KTLS_ALERT', message: /bad_record_mac/ });
-});
+}
 
 t.test('a file that shrinks leaves no record open: what follows arrives', async (t) => {
   const { client, server } = await pair(t, trust, { kernel: strict }, { kernel: strict });
