@@ -3,6 +3,7 @@
 import { constants, createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 
+import type { SecurityOptions } from '../types/index';
 import { escapeText, KtlsError } from './errors';
 import type { ServerContext } from './handshake/accept';
 import type { ClientContext } from './handshake/connect';
@@ -10,16 +11,10 @@ import type { AlertName, Refusal } from './handshake/failure';
 import type { CipherName } from './native';
 import { preSharedKey } from './secret';
 
-/** types/index.d.ts documents each for users. */
-export interface Credentials {
-  secret?: string | Buffer | undefined;
-  cert?: string | Buffer | undefined;
-  key?: string | Buffer | undefined;
-  passphrase?: string | undefined;
-  ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  fingerprint?: string | readonly string[] | undefined;
-  cipher?: CipherName | undefined;
-}
+export type Credentials = Pick<
+  SecurityOptions,
+  'secret' | 'cert' | 'key' | 'passphrase' | 'ca' | 'fingerprint' | 'cipher'
+>;
 
 /**
  * The PSK identity. It names the role of the end that sends it (RFC 9257, 5.1): no key of ours is ever

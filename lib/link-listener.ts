@@ -8,6 +8,7 @@ import { AbortError, KtlsError } from './errors';
 import { Acceptor } from './handshake/acceptor';
 import { takeDescriptor } from './handshake/descriptor';
 import { type Link, plainLink, secureLink } from './link';
+import { listen } from './listen';
 import { DEFAULTS, resolveTimeouts } from './options';
 
 export interface LinkEvents {
@@ -131,15 +132,7 @@ class PlainAcceptor implements Backend {
   }
 
   listen(options: ListenOptions): Promise<AddressInfo> {
-    const { server } = this;
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options, () => {
-        server.off('error', reject);
-        server.on('error', (error) => this.#events.error(error));
-        resolve(server.address() as AddressInfo);
-      });
-    });
+    return listen(this.server, options, (error) => this.#events.error(error));
   }
 
   close(): Promise<void> {

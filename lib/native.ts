@@ -1,40 +1,10 @@
 // The only import of the addon: what it exports, declared and described.
 import { join } from 'node:path';
 
+import type { CipherName, KernelPolicy, Placement, ProbeReport, RecordReport } from '../types/index';
 import { type CreateNativeError, createNativeError, KtlsUnsupportedError } from './errors';
 
-export type CipherName = 'TLS_AES_128_GCM_SHA256' | 'TLS_AES_256_GCM_SHA384' | 'TLS_CHACHA20_POLY1305_SHA256';
-
-export type Placement = 'kernel' | 'user' | 'none';
-
-export type KernelPolicy = 'auto' | 'require' | 'off';
-
-/** Who encrypts each direction of a connection, and why. */
-export interface RecordReport {
-  tx: Placement;
-  rx: Placement;
-  reason: string;
-}
-
-export interface ProbeDirection {
-  available: boolean;
-  reason: string;
-}
-
-export interface ProbeReport {
-  kernelRelease: string;
-  ulp: boolean;
-  ulpReason: string;
-  rekey: boolean;
-  openssl: boolean;
-  opensslVersion: string;
-  ciphers: {
-    cipher: CipherName;
-    tx: ProbeDirection;
-    rx: ProbeDirection;
-    tls12: { tx: ProbeDirection; rx: ProbeDirection };
-  }[];
-}
+export type { CipherName, KernelPolicy, Placement, ProbeReport, RecordReport };
 
 /** What the handshake left for one direction. */
 export interface TrafficState {

@@ -2,18 +2,17 @@
 import { type Command, Option } from 'commander';
 
 import type { ProxyConnectTlsOptions, ProxyOptions, ProxyTlsOptions } from '../../types/relay';
-import { DEFAULTS } from '../options';
-import { invalid } from '../relay/options';
+import { invalid, MODES } from '../relay/options';
 import { IDLE_TIMEOUT_MS, MAX_CONNECTIONS } from '../relay/proxy';
 import {
   addOutputOptions,
+  addTimeoutOptions,
   collect,
   kernelOption,
   parseInteger,
   parseListen,
   parseSeconds,
   readPem,
-  seconds,
 } from './options';
 import type { OutputOptions } from './output';
 
@@ -71,29 +70,15 @@ export function addProxyOptions(command: Command): Command {
     .option('--servername <name>', 'name in its certificate (default: the host)')
     .optionsGroup('How:')
     .addOption(kernelOption())
-    .addOption(
-      new Option('--mode <mode>', 'how bytes move (default: auto)').choices([
-        'auto',
-        'copy',
-        'splice',
-        'sockmap',
-      ]),
-    )
+    .addOption(new Option('--mode <mode>', 'how bytes move (default: auto)').choices(MODES))
     .option('--fallback', 'with --mode sockmap: go on as auto where it cannot be had')
     .option('--backlog-limit <bytes>', 'with --mode sockmap: what a reader may be behind', parseInteger)
-    .option('--max-connections <n>', `at once (default: ${MAX_CONNECTIONS})`, parseInteger)
-    .option(
-      '--connect-timeout <seconds>',
-      seconds('until TCP is connected', DEFAULTS.connectTimeoutMs),
-      parseSeconds,
-    )
-    .option(
-      '--handshake-timeout <seconds>',
-      seconds('for each TLS handshake', DEFAULTS.handshakeTimeoutMs),
-      parseSeconds,
-    )
-    .option('--idle-timeout <seconds>', seconds('while no byte moves', IDLE_TIMEOUT_MS), parseSeconds)
-    .option('--timeout <seconds>', 'for the whole of a connection (default: none)', parseSeconds);
+    .option('--max-connections <n>', `at once (default: ${MAX_CONNECTIONS})`, parseInteger);
+  addTimeoutOptions(command, { handshake: 'for each TLS handshake', idleMs: IDLE_TIMEOUT_MS }).option(
+    '--timeout <seconds>',
+    'for the whole of a connection (default: none)',
+    parseSeconds,
+  );
   return addOutputOptions(command);
 }
 

@@ -111,19 +111,24 @@ export function addSharedOptions(command: Command): Command {
         'continue',
       ]),
     )
-    .option('--ownership', 'carry uid and gid (as root)')
+    .option('--ownership', 'carry uid and gid (as root)');
+  addTimeoutOptions(command, { handshake: 'for the TLS handshake', idleMs: DEFAULTS.idleTimeoutMs });
+  return addOutputOptions(command);
+}
+
+/** `handshake` says what that limit is for; `idleMs` is the default of the idle one, in milliseconds. */
+export function addTimeoutOptions(
+  command: Command,
+  { handshake, idleMs }: { handshake: string; idleMs: number },
+): Command {
+  return command
     .option(
       '--connect-timeout <seconds>',
       seconds('until TCP is connected', DEFAULTS.connectTimeoutMs),
       parseSeconds,
     )
-    .option(
-      '--handshake-timeout <seconds>',
-      seconds('for the TLS handshake', DEFAULTS.handshakeTimeoutMs),
-      parseSeconds,
-    )
-    .option('--idle-timeout <seconds>', seconds('while no byte moves', DEFAULTS.idleTimeoutMs), parseSeconds);
-  return addOutputOptions(command);
+    .option('--handshake-timeout <seconds>', seconds(handshake, DEFAULTS.handshakeTimeoutMs), parseSeconds)
+    .option('--idle-timeout <seconds>', seconds('while no byte moves', idleMs), parseSeconds);
 }
 
 export function addInitiatorOptions(command: Command): Command {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
 import { formatAddress } from '../address';
+import { listen } from '../listen';
 import { acceptTls, type ServerContext } from './accept';
 import { takeDescriptor } from './descriptor';
 import type { Established } from './handshake';
@@ -41,15 +42,7 @@ export class Acceptor {
 
   /** @throws with the errno name: EADDRINUSE, EACCES, … */
   listen(options: ListenOptions): Promise<AddressInfo> {
-    const { server } = this;
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options, () => {
-        server.off('error', reject);
-        server.on('error', (error) => this.options.onError?.(error));
-        resolve(server.address() as AddressInfo);
-      });
-    });
+    return listen(this.server, options, (error) => this.options.onError?.(error));
   }
 
   /** Connections whose handshake is not done. */

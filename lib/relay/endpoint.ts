@@ -1,10 +1,6 @@
 // Where a proxy listens and where it connects to.
+import type { Endpoint } from '../../types/relay';
 import { invalid } from './options';
-
-export interface Endpoint {
-  host?: string | undefined;
-  port: number;
-}
 
 const TEXT = /^(?:(?:\[([^\]\s]+)\]|([^:\s[\]/]*)):)?(\d{1,5})$/;
 

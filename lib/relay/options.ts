@@ -1,22 +1,12 @@
-// The options of a relay: their types, their defaults, and the check of what came.
+// The options of a relay: their defaults, and the check of what came.
+import type { RelayMode, RelayOptions } from '../../types/relay';
 import { KtlsError } from '../errors';
 import type { NativeRelayOptions } from '../native';
 
-export type RelayMode = 'auto' | 'copy' | 'splice' | 'sockmap';
-
-const MODES: readonly string[] = ['auto', 'copy', 'splice', 'sockmap'];
+export const MODES: readonly RelayMode[] = ['auto', 'copy', 'splice', 'sockmap'];
 
 /** What nobody waits for: about 24 days, the longest timer there is. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-export interface RelayOptions {
-  mode?: RelayMode | undefined;
-  fallback?: boolean | undefined;
-  idleTimeout?: number | undefined;
-  timeout?: number | undefined;
-  backlogLimit?: number | undefined;
-  signal?: AbortSignal | undefined;
-}
 
 /** @throws ERR_KTLS_INVALID_OPTION */
 export function relayOptions(options: RelayOptions): NativeRelayOptions {

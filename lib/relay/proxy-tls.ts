@@ -1,20 +1,13 @@
 // The TLS of a proxy, on either side: who it is, whom it trusts, and the way into a relay.
 import { rootCertificates } from 'node:tls';
 
-import { type Credentials, clientContext, publicServerContext, serverContext } from '../credentials';
+import type { ProxyConnectTlsOptions, ProxyTlsOptions } from '../../types/relay';
+import { clientContext, publicServerContext, serverContext } from '../credentials';
 import type { ServerContext } from '../handshake/accept';
 import type { ClientContext } from '../handshake/connect';
 import type { Established } from '../handshake/handshake';
 import type { KernelPolicy, NativeRelayEnd } from '../native';
 import { invalid } from './options';
-
-export interface ProxyTlsOptions extends Omit<Credentials, 'secret'> {
-  ALPNProtocols?: string[] | undefined;
-}
-
-export interface ProxyConnectTlsOptions extends ProxyTlsOptions {
-  servername?: string | undefined;
-}
 
 /** @throws ERR_KTLS_INVALID_OPTION */
 export async function acceptingContext(options: ProxyTlsOptions): Promise<ServerContext> {

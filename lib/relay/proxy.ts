@@ -2,38 +2,18 @@
 import { EventEmitter, setMaxListeners } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
+import type { Endpoint, ProxyOptions, RelayOptions, RelayResult } from '../../types/relay';
 import { formatAddress } from '../address';
 import { acceptTls, type ServerContext } from '../handshake/accept';
 import { type ClientContext, connectTls, dialTcp } from '../handshake/connect';
 import { takeDescriptor } from '../handshake/descriptor';
+import { listen } from '../listen';
 import type { KernelPolicy, NativeRelayEnd } from '../native';
 import { closeEnd } from './end';
-import { type Endpoint, parseEndpoint } from './endpoint';
-import { integer, invalid, MAX_TIMEOUT_MS, type RelayMode, type RelayOptions, relayOptions } from './options';
-import {
-  acceptingContext,
-  connectingContext,
-  type ProxyConnectTlsOptions,
-  type ProxyTlsOptions,
-  tlsEnd,
-} from './proxy-tls';
-import { Relay, type RelayResult } from './relay';
-
-export interface ProxyOptions {
-  listen?: number | string | Endpoint | undefined;
-  target: number | string | Endpoint;
-  tls?: ProxyTlsOptions | undefined;
-  connectTls?: ProxyConnectTlsOptions | boolean | undefined;
-  kernel?: KernelPolicy | undefined;
-  mode?: RelayMode | undefined;
-  fallback?: boolean | undefined;
-  backlogLimit?: number | undefined;
-  idleTimeout?: number | undefined;
-  timeout?: number | undefined;
-  connectTimeout?: number | undefined;
-  handshakeTimeout?: number | undefined;
-  maxConnections?: number | undefined;
-}
+import { parseEndpoint } from './endpoint';
+import { integer, invalid, MAX_TIMEOUT_MS, relayOptions } from './options';
+import { acceptingContext, connectingContext, tlsEnd } from './proxy-tls';
+import { Relay } from './relay';
 
 interface ProxyEvents {
   listening: [address: AddressInfo];
@@ -139,15 +119,10 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
 
   private async start(where: Endpoint): Promise<AddressInfo> {
     await this.contexts;
-    const { server } = this;
-    const address = await new Promise<AddressInfo>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port: where.port, host: where.host, backlog: 4096 }, () => {
-        server.off('error', reject);
-        server.on('error', (error) => this.emit('error', error));
-        resolve(server.address() as AddressInfo);
-      });
-    });
+    const { host, port } = where;
+    const address = await listen(this.server, { port, host, backlog: 4096 }, (error) =>
+      this.emit('error', error),
+    );
     this.emit('listening', address);
     return address;
   }

@@ -1,39 +1,10 @@
 // One relay: two sockets whose bytes the core moves from each to the other.
 
+import type { RelayDirection, RelayOptions, RelayProgress, RelayResult } from '../../types/relay';
 import { aborted } from '../handshake/failure';
-import {
-  type NativeRelay,
-  type NativeRelayDirection,
-  type NativeRelayEnd,
-  native,
-  type RecordReport,
-} from '../native';
+import { type NativeRelay, type NativeRelayDirection, type NativeRelayEnd, native } from '../native';
 import { checkSocket, type RelaySocket, takeEnds } from './end';
-import { type RelayOptions, relayOptions } from './options';
-
-export interface RelayDirection {
-  bytes: number;
-  copied: number;
-  spliced: number;
-  mapped: number;
-  mode: 'copy' | 'splice' | 'sockmap';
-  modeChanges: number;
-  reason: string;
-}
-
-export interface RelayProgress {
-  bytesAtoB: number;
-  bytesBtoA: number;
-  mode: 'copy' | 'splice' | 'sockmap';
-  reason: string;
-  aToB: RelayDirection;
-  bToA: RelayDirection;
-  recordA: RecordReport | null;
-  recordB: RecordReport | null;
-  durationMs: number;
-}
-
-export type RelayResult = RelayProgress;
+import { relayOptions } from './options';
 
 const NOTHING: NativeRelayDirection = {
   bytes: 0,

@@ -9,7 +9,8 @@ import { CertificateMaker } from '../helpers/certificates';
 import { type Line, RunningCommand, runCommand, runOnTerminal } from '../helpers/command';
 import { compareTrees } from '../helpers/compare-trees';
 import { makeDataset } from '../helpers/dataset';
-import { helloFrame, helloOkFrame, RawClient, rawServer } from '../helpers/raw-peer';
+import { helloFrame, helloOkFrame, RawClient } from '../helpers/raw-peer';
+import { rawServer } from '../helpers/raw-server';
 import { rsyncDifferences } from '../helpers/rsync';
 import { temporaryFolder } from '../helpers/temporary-folder';
 

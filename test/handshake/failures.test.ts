@@ -18,9 +18,10 @@ import { dialTcp } from '../../lib/handshake/connect';
 import { alertFailure } from '../../lib/handshake/failure';
 import { generateSecret, preSharedKey } from '../../lib/secret';
 import { CertificateMaker } from '../helpers/certificates';
+import { rawServer } from '../helpers/raw-server';
 import { ALERT, RecordSocket } from '../helpers/record';
 import { temporaryFolder } from '../helpers/temporary-folder';
-import { dial, listen, rawServer } from '../helpers/tls-pair';
+import { dial, listen } from '../helpers/tls-pair';
 
 const folder = temporaryFolder(t);
 const maker = new CertificateMaker(folder);

@@ -18,9 +18,10 @@ import type { Established } from '../../lib/handshake/handshake';
 import type { CipherName } from '../../lib/native';
 import { generateSecret, preSharedKey } from '../../lib/secret';
 import { CertificateMaker } from '../helpers/certificates';
+import { rawServer } from '../helpers/raw-server';
 import { HANDSHAKE, type Opened, RecordSocket } from '../helpers/record';
 import { temporaryFolder } from '../helpers/temporary-folder';
-import { dial, listen, rawServer } from '../helpers/tls-pair';
+import { dial, listen } from '../helpers/tls-pair';
 
 const maker = new CertificateMaker(temporaryFolder(t));
 const ca = maker.authority.cert;

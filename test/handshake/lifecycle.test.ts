@@ -16,7 +16,8 @@ import { dialTcp } from '../../lib/handshake/connect';
 import type { Established } from '../../lib/handshake/handshake';
 import { native } from '../../lib/native';
 import { generateSecret } from '../../lib/secret';
-import { dial, listen, rawServer } from '../helpers/tls-pair';
+import { rawServer } from '../helpers/raw-server';
+import { dial, listen } from '../helpers/tls-pair';
 
 const secret = generateSecret();
 const ABORT = { name: 'AbortError', code: 'ABORT_ERR' };

@@ -1,6 +1,6 @@
 // A peer that speaks the transfer protocol by hand, over bare TCP (`encryption: 'none'`), as
 // docs/protocol.md has it: to say what no end of ours would say, or nothing more.
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 const MAGIC = Buffer.from('KTXF');
 
@@ -85,23 +85,4 @@ export class RawClient {
     }
     return this.received;
   }
-}
-
-/** Listens on loopback and does the same to everybody. */
-export async function rawServer(
-  t: { teardown(handler: () => void): void },
-  serve: (socket: Socket) => void,
-): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    serve(socket);
-  });
-  t.teardown(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return (server.address() as { port: number }).port;
 }

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
 import type { ServerContext } from '../../lib/handshake/accept';
 import { Acceptor, type AcceptorOptions } from '../../lib/handshake/acceptor';
 import { type ClientContext, type ConnectBounds, connectTls, dialTcp } from '../../lib/handshake/connect';
@@ -52,21 +50,4 @@ export async function dial(
 ): Promise<Established> {
   const fd = await dialTcp('127.0.0.1', port);
   return connectTls(fd, context, { host: 'localhost', address: `localhost:${port}`, ...bounds });
-}
-
-/** A server that does to each connection what a test says, closed with its connections after the test. */
-export async function rawServer(t: Teardown, onConnection: (socket: Socket) => void): Promise<number> {
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-    onConnection(socket);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as { port: number }).port;
 }

@@ -9,7 +9,8 @@ import { createReceiver, generateSecret, receiveTree, sendTree, transferDirector
 import type { KtlsError, ReceiverOptions, Timeouts, TransferHandle } from '../../types/index';
 import { compareTrees } from '../helpers/compare-trees';
 import { makeDataset } from '../helpers/dataset';
-import { errorFrame, helloFrame, helloOkFrame, open, RawClient, rawServer } from '../helpers/raw-peer';
+import { errorFrame, helloFrame, helloOkFrame, open, RawClient } from '../helpers/raw-peer';
+import { rawServer } from '../helpers/raw-server';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 const folder = temporaryFolder(t);
