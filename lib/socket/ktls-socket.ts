@@ -13,8 +13,8 @@ import { type Session, SocketFacts, type SocketKeys } from './socket-facts';
 const HIGH_WATER_MARK = 64 * 1024;
 
 /**
- * A write of this many bytes is encrypted by a thread, where the kernel does not do it, so as not to hold
- * the event loop: one that is shorter holds it for half a millisecond at most, less than node:tls does.
+ * A write of this many bytes is made by a thread, so that whoever encrypts it, the kernel or this package, does not
+ * hold the event loop: one that is shorter holds it for half a millisecond at most, less than node:tls does.
  */
 const THREADED_WRITE_BYTES = 1024 * 1024;
 
@@ -170,7 +170,7 @@ export class KtlsSocket extends SocketFacts {
       return;
     }
     try {
-      if (lengthOf(chunks) >= THREADED_WRITE_BYTES && this.record.tx === 'user') {
+      if (lengthOf(chunks) >= THREADED_WRITE_BYTES) {
         this.native.writeOnThread(chunks).then(
           () => callback(),
           (error) => this.#failWrite(error, callback),
@@ -226,7 +226,7 @@ export class KtlsSocket extends SocketFacts {
   #onWritten(error?: Error): void {
     const callback = this.#waiting;
     this.#waiting = undefined;
-    if (error) this.#failWrite(error, callback as Callback);
+    if (error && callback) this.#failWrite(error, callback);
     else callback?.();
   }
 
@@ -289,6 +289,7 @@ export class KtlsSocket extends SocketFacts {
     this.session?.tls.destroy();
     for (const request of this.#unwritten) request.fail(error ?? new AbortError());
     this.#unwritten.clear();
+    this.#onWritten(error ?? new AbortError());
     callback(error);
     setImmediate(() => this.emit('close', error !== null));
   }

@@ -27,8 +27,6 @@ constexpr size_t kWriteBudget = 1024 * 1024;
 // A range that is sent from the loop's thread: another thread costs more than sealing it holds up.
 constexpr size_t kSentAtOnce = tls::kSendBuffer;
 
-Status closed() { return Status::system("write", EPIPE); }
-
 }  // namespace
 
 Napi::Function Socket::define(Napi::Env env) {
@@ -97,60 +95,50 @@ Socket::~Socket() {
 
 // --- Writing -----------------------------------------------------------------------------------------
 
-void Socket::take_queue(const Napi::Array& chunks) {
+tls::ChunkQueue Socket::take_chunks(const Napi::Array& chunks) {
+  tls::ChunkQueue queue;
   chunks_ = Napi::Persistent(chunks.As<Napi::Object>());
-  queue_.clear();
-  next_ = taken_ = 0;
   for (uint32_t i = 0; i < chunks.Length(); ++i) {
     auto chunk = chunks.Get(i).UnwrapOr(Env().Undefined()).As<Napi::Uint8Array>();
-    queue_.emplace_back(chunk.Data(), chunk.ByteLength());
+    queue.push({chunk.Data(), chunk.ByteLength()});
   }
+  return queue;
 }
 
-void Socket::drop_queue() {
+void Socket::drop_chunks() {
+  queue_ = {};
   chunks_.Reset();
-  queue_.clear();
-  next_ = taken_ = 0;
+}
+
+bool Socket::may_write(Napi::Env env) {
+  if (poll_ != nullptr && job_ == 0 && !writing_) return true;
+  throw_error(env, Status::system("write", EPIPE));
+  return false;
 }
 
 Napi::Value Socket::write(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (poll_ == nullptr) {
-    throw_error(env, closed());
-    return env.Undefined();
-  }
-  take_queue(info[0].As<Napi::Array>());
-  Status status = drain();
-  writing_ = status.is(Code::would_block);
-  if (!writing_) {
-    chunks_.Reset();
-    if (!status.ok()) throw_error(env, status);
-  }
-  rearm();
-  return Napi::Boolean::New(env, status.ok());
+  if (!may_write(info.Env())) return info.Env().Undefined();
+  queue_ = take_chunks(info[0].As<Napi::Array>());
+  return begin_write(info.Env());
 }
 
 Napi::Value Socket::shut_down(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (poll_ == nullptr) {
-    throw_error(env, closed());
-    return env.Undefined();
-  }
+  if (!may_write(info.Env())) return info.Env().Undefined();
   ending_ = true;
-  Status status = drain();
-  writing_ = status.is(Code::would_block);
-  if (!writing_ && !status.ok()) throw_error(env, status);
-  rearm();
-  return Napi::Boolean::New(env, status.ok());
+  return begin_write(info.Env());
 }
 
 Napi::Value Socket::update_key(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (!may_start_job(env)) return env.Undefined();
+  if (!may_write(info.Env())) return info.Env().Undefined();
   key_update_ = info[0].As<Napi::Boolean>().Value();
+  return begin_write(info.Env());
+}
+
+Napi::Value Socket::begin_write(Napi::Env env) {
   Status status = drain();
   writing_ = status.is(Code::would_block);
   if (!writing_) {
+    drop_chunks();
     key_update_.reset();
     if (!status.ok()) throw_error(env, status);
   }
@@ -161,17 +149,13 @@ Napi::Value Socket::update_key(const Napi::CallbackInfo& info) {
 Status Socket::drain() {
   tls::Connection& connection = *state_->connection;
   size_t budget = kWriteBudget;
-  while (next_ < queue_.size()) {
+  while (!queue_.empty()) {
     if (budget == 0) return Status::of(Code::would_block);
-    Bytes data = gather();
-    data = data.first(std::min(data.size(), budget));
-    if (data.empty()) {
-      consume(0);
-      continue;
-    }
-    Result<size_t> accepted = connection.write(data);
+    const Bytes data = queue_.front();
+    Result<size_t> accepted = connection.write(data.first(std::min(data.size(), budget)));
     if (!accepted.ok()) return accepted.status();
-    consume(*accepted);
+    queue_.consume(*accepted);
+    bytes_written_ += *accepted;
     budget -= *accepted;
   }
   if (key_update_) {
@@ -184,34 +168,9 @@ Status Socket::drain() {
   return {};
 }
 
-// The next bytes to write: a chunk, or several small ones made one, so that they share records and calls.
-Bytes Socket::gather() {
-  constexpr size_t kSmall = tls::kMaxPlaintext;
-  constexpr size_t kGathered = 4 * tls::kMaxPlaintext;
-  thread_local std::vector<uint8_t> gathered;
-  Bytes front = queue_[next_].subspan(taken_);
-  if (front.size() >= kSmall || next_ + 1 == queue_.size()) return front;
-  gathered.assign(front.begin(), front.end());
-  for (size_t i = next_ + 1; i < queue_.size() && queue_[i].size() < kSmall; ++i) {
-    if (gathered.size() + queue_[i].size() > kGathered) break;
-    gathered.insert(gathered.end(), queue_[i].begin(), queue_[i].end());
-  }
-  return gathered;
-}
-
-void Socket::consume(size_t count) {
-  bytes_written_ += count;
-  while (next_ < queue_.size() && queue_[next_].size() - taken_ <= count) {
-    count -= queue_[next_].size() - taken_;
-    ++next_;
-    taken_ = 0;
-  }
-  taken_ += count;
-}
-
 void Socket::finish_write(const Status& status) {
   writing_ = false;
-  drop_queue();
+  drop_chunks();
   if (status.ok()) {
     call(on_written_, {});
   } else {
@@ -228,7 +187,7 @@ Napi::Value Socket::start_job(Napi::Env env, tls::SendJob job, uint64_t before) 
   Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
   job_ = service->start(env, std::move(job), [this, deferred, before](Napi::Env env, const Status& status) {
     job_ = 0;
-    drop_queue();
+    drop_chunks();
     // Closed meanwhile: the descriptor was kept for the job only.
     if (poll_ == nullptr) state_->connection.reset();
     if (status.ok()) {
@@ -241,26 +200,21 @@ Napi::Value Socket::start_job(Napi::Env env, tls::SendJob job, uint64_t before) 
   return deferred.Promise();
 }
 
-bool Socket::may_start_job(Napi::Env env) {
-  if (poll_ != nullptr && job_ == 0 && !writing_) return true;
-  throw_error(env, closed());
-  return false;
-}
-
 std::shared_ptr<tls::Connection> Socket::shared_connection() { return {state_, state_->connection.get()}; }
 
 std::shared_ptr<std::atomic<uint64_t>> Socket::shared_count() { return {state_, &state_->threaded}; }
 
 Napi::Value Socket::write_on_thread(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (!may_start_job(env)) return env.Undefined();
-  take_queue(info[0].As<Napi::Array>());
-  return start_job(env, tls::SendJob(shared_connection(), queue_, {}, shared_count()), state_->threaded);
+  if (!may_write(env)) return env.Undefined();
+  tls::ChunkQueue chunks = take_chunks(info[0].As<Napi::Array>());
+  return start_job(env, tls::SendJob(shared_connection(), std::move(chunks), {}, shared_count()),
+                   state_->threaded);
 }
 
 Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (!may_start_job(env)) return env.Undefined();
+  if (!may_write(env)) return env.Undefined();
   // Of our own: JavaScript may close its descriptor while the job runs.
   Fd file(fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0));
   if (!file) {
@@ -269,13 +223,13 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   }
   const auto count = static_cast<size_t>(info[2].As<Napi::Number>().Int64Value());
   tls::FileRange range = {std::move(file), info[1].As<Napi::Number>().Int64Value(), count};
-  take_queue(info[3].As<Napi::Array>());
+  tls::ChunkQueue head = take_chunks(info[3].As<Napi::Array>());
   const uint64_t before = state_->threaded;
-  tls::SendJob job(shared_connection(), queue_, std::move(range), shared_count());
+  tls::SendJob job(shared_connection(), std::move(head), std::move(range), shared_count());
   if (count <= kSentAtOnce) {
     Status status = job.advance_cached(env.GetInstanceData<AddonData>()->send_buffer());
     if (job.ended()) {
-      drop_queue();
+      drop_chunks();
       if (!status.ok()) throw_error(env, status);
       return Napi::Number::New(env, static_cast<double>(state_->threaded - before));
     }
@@ -362,7 +316,7 @@ void Socket::close_now() {
   if (job_ != 0) {
     cancel_job_now();
   } else {
-    chunks_.Reset();
+    drop_chunks();
     // read_available(), which may stand above this on the stack, does not touch it any more.
     state_->connection.reset();
   }

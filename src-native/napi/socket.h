@@ -64,12 +64,14 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   // False when that closed the socket.
   bool deliver_tickets();
   bool deliver(size_t length, MutableBytes from);
-  void take_queue(const Napi::Array& chunks);
-  void drop_queue();
+  // Holds their memory until drop_chunks().
+  tls::ChunkQueue take_chunks(const Napi::Array& chunks);
+  void drop_chunks();
+  // Starts to send what is queued. Gives what JavaScript is told: whether all of it is with the kernel; with
+  // an exception pending where it cannot be sent.
+  Napi::Value begin_write(Napi::Env env);
   // Sends from the front of the queue; ok when all of it, and what end() asked for, is with the kernel.
   Status drain();
-  Bytes gather();
-  void consume(size_t count);
   // Tells JavaScript at the end of a write that had to wait.
   void finish_write(const Status& status);
   // Watches what is wanted now, and holds the object as long as anything is.
@@ -77,7 +79,7 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   void hold();
   void let_go();
   // With an exception pending when it returns false.
-  bool may_start_job(Napi::Env env);
+  bool may_write(Napi::Env env);
   // A promise of the number of bytes accepted since there were `before`.
   Napi::Value start_job(Napi::Env env, tls::SendJob job, uint64_t before);
   void cancel_job_now();
@@ -99,11 +101,9 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   bool reading_ = false;
   uint64_t bytes_read_ = 0;
 
-  // What is being written: the chunks, held by the reference, from the front.
+  // What is being written, here or by another thread, and what holds its memory.
+  tls::ChunkQueue queue_;
   Napi::ObjectReference chunks_;
-  std::vector<Bytes> queue_;
-  size_t next_ = 0;
-  size_t taken_ = 0;  // of queue_[next_]
   // A KeyUpdate to be sent behind them, and whether it asks the peer for one.
   std::optional<bool> key_update_;
   bool ending_ = false;

@@ -20,7 +20,7 @@ Status file_ended(size_t missing) {
 
 }  // namespace
 
-SendJob::SendJob(std::shared_ptr<Connection> connection, std::vector<Bytes> chunks, FileRange range,
+SendJob::SendJob(std::shared_ptr<Connection> connection, ChunkQueue chunks, FileRange range,
                  std::shared_ptr<std::atomic<uint64_t>> sent)
     : connection_(std::move(connection)),
       chunks_(std::move(chunks)),
@@ -64,9 +64,8 @@ Status SendJob::send(MutableBytes buffer, size_t& budget) {
 
 Result<size_t> SendJob::send_some(MutableBytes buffer, size_t budget) {
   const bool by_kernel = connection_->can_send_file();
-  const bool shares =
-      range_.count > 0 && next_ + 1 == chunks_.size() && chunks_[next_].size() < kMaxPlaintext;
-  if (next_ < chunks_.size() && (by_kernel || !shares)) return send_chunk(budget);
+  const bool shares = range_.count > 0 && chunks_.length() < kMaxPlaintext;
+  if (!chunks_.empty() && (by_kernel || !shares)) return send_chunks(budget);
   if (!may_wait_ && by_kernel && !is_cached()) return Status::of(Code::would_block);
   const size_t wanted = std::min(range_.count, budget);
   if (!by_kernel) return copy_from_file(buffer, wanted);
@@ -77,20 +76,17 @@ Result<size_t> SendJob::send_some(MutableBytes buffer, size_t budget) {
   return moved;
 }
 
-Result<size_t> SendJob::send_chunk(size_t budget) {
-  Bytes& chunk = chunks_[next_];
-  Result<size_t> accepted =
-      chunk.empty() ? Result<size_t>(0) : connection_->write(chunk.first(std::min(chunk.size(), budget)));
-  if (!accepted.ok()) return accepted;
-  chunk = chunk.subspan(*accepted);
-  if (chunk.empty()) ++next_;
+Result<size_t> SendJob::send_chunks(size_t budget) {
+  const Bytes data = chunks_.front();
+  Result<size_t> accepted = connection_->write(data.first(std::min(data.size(), budget)));
+  if (accepted.ok()) chunks_.consume(*accepted);
   return accepted;
 }
 
 Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
   // Nothing is read that would wait here for the peer.
   KTLS_TRY(connection_->flush());
-  const Bytes head = next_ < chunks_.size() ? chunks_[next_] : Bytes();
+  const Bytes head = chunks_.front();
   std::copy(head.begin(), head.end(), buffer.begin());
   MutableBytes room = buffer.subspan(head.size());
   Result<size_t> got = read_file(room.first(std::min(wanted, room.size())));
@@ -99,8 +95,7 @@ Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
   Result<size_t> accepted = connection_->write(buffer.first(head.size() + *got));
   if (!accepted.ok()) return accepted;
   const size_t of_head = std::min(head.size(), *accepted);
-  if (!head.empty()) chunks_[next_] = head.subspan(of_head);
-  if (of_head == head.size() && next_ < chunks_.size()) ++next_;
+  chunks_.consume(of_head);
   range_.offset += static_cast<off_t>(*accepted - of_head);
   range_.count -= *accepted - of_head;
   return accepted;

@@ -6,9 +6,9 @@
 
 #include <atomic>
 #include <memory>
-#include <vector>
 
 #include "base/fd.h"
+#include "tls/chunk_queue.h"
 #include "tls/connection.h"
 
 namespace ktls::tls {
@@ -26,8 +26,7 @@ class SendJob {
  public:
   // The chunks, then the range. `sent` grows with what the connection has accepted. By sendfile(2) where the
   // record layer is the kernel's, else through a buffer, in which short chunks share records with the file.
-  // `chunks` must outlive the job.
-  SendJob(std::shared_ptr<Connection> connection, std::vector<Bytes> chunks, FileRange range,
+  SendJob(std::shared_ptr<Connection> connection, ChunkQueue chunks, FileRange range,
           std::shared_ptr<std::atomic<uint64_t>> sent);
 
   int fd() const { return connection_->fd(); }
@@ -46,16 +45,15 @@ class SendJob {
  private:
   Status send(MutableBytes buffer, size_t& budget);
   Result<size_t> send_some(MutableBytes buffer, size_t budget);
-  Result<size_t> send_chunk(size_t budget);
+  Result<size_t> send_chunks(size_t budget);
   Result<size_t> copy_from_file(MutableBytes buffer, size_t wanted);
   Result<size_t> read_file(MutableBytes into) const;
   bool is_cached() const;
-  bool complete() const { return next_ == chunks_.size() && range_.count == 0; }
+  bool complete() const { return chunks_.empty() && range_.count == 0; }
 
   std::shared_ptr<Connection> connection_;
-  std::vector<Bytes> chunks_;
+  ChunkQueue chunks_;
   FileRange range_;
-  size_t next_ = 0;
   bool may_wait_ = true;
   std::shared_ptr<std::atomic<uint64_t>> sent_;
   // What send() ended with; it is told when nothing that was accepted is left in user space.
