@@ -54,21 +54,22 @@ async function sendSmall(res: ServerResponse, file: ServedFile, { start, count }
   else res.destroy();
 }
 
-async function sendNatively(
+function sendNatively(
   socket: KtlsSocket,
   res: ServerResponse,
   file: ServedFile,
   { start, count }: Range,
 ): Promise<void> {
-  // In its turn among the responses of a connection that pipelines, as all that is written to `res`.
-  const { chunk, sent } = socket.fileChunk(file.fd, { start, end: start + count - 1 });
-  res.write(chunk);
-  try {
-    await sent;
-    res.end();
-  } catch (error) {
-    socket.destroy(error as Error);
-  }
+  return new Promise((resolve) => {
+    const chunk = socket.fileChunk(file.fd, start, count, (error) => {
+      // Not before: a server that closes takes what has been ended for idle. Where it failed, the socket is
+      // destroyed: the length has been promised.
+      if (error === undefined) res.end();
+      resolve();
+    });
+    // In its turn among the responses of a connection that pipelines, as all that is written to `res`.
+    res.write(chunk);
+  });
 }
 
 function sendStream(res: ServerResponse, file: ServedFile, { start, count }: Range): Promise<void> {

@@ -21,9 +21,16 @@ export class ServedFile {
    * @throws with the errno name; EXDEV for a path that leads out of `root`.
    */
   static async open(path: string, root?: string): Promise<ServedFile> {
-    const addon = native();
-    // What the kernel has in memory is not worth a thread.
-    const fd = addon.openCachedFile(path, root) ?? (await addon.openFile(path, root));
+    return ServedFile.openCached(path, root) ?? ServedFile.#of(await native().openFile(path, root));
+  }
+
+  /** What the kernel has in memory is not worth a thread. Undefined where it has not; throws as open(). */
+  static openCached(path: string, root?: string): ServedFile | undefined {
+    const fd = native().openCachedFile(path, root);
+    return fd === undefined ? undefined : ServedFile.#of(fd);
+  }
+
+  static #of(fd: number): ServedFile {
     return new ServedFile(fd, fstatSync(fd));
   }
 

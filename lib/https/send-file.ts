@@ -5,12 +5,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import send = require('send');
 
 import type { SendFileOptions } from '../../types/https';
-import { sendBody } from './body';
+import { type Range, sendBody } from './body';
 import { ServedFile } from './file';
+import { headKey, recall, remember } from './heads';
 import { openCompressed } from './precompressed';
 
 /** What `send` has, and its types leave out. */
 interface Sender extends send.SendStream {
+  req: IncomingMessage;
   res: ServerResponse;
   send(path: string, stats: ServedFile['stats']): void;
   sendFile(path: string): void;
@@ -70,17 +72,17 @@ export async function answerWithFile(
   const wanted = isDirectory ? `${named}${index}` : named;
   let file: ServedFile;
   try {
-    file = precompressed ? await openCompressed(req, res, wanted, root) : await ServedFile.open(wanted, root);
+    file = precompressed
+      ? await openCompressed(req, res, wanted, root)
+      : (ServedFile.openCached(wanted, root) ?? (await ServedFile.open(wanted, root)));
   } catch (error) {
     if (isDirectory && onDirectory && (await listed(named, root, onDirectory))) return;
     sender.error(STATUS[(error as NodeJS.ErrnoException).code ?? ''] ?? 500, error as Error);
     return;
   }
-  const start = file.stats.isFile() ? decide(sender, wanted, file) : undefined;
-  if (start !== undefined) {
-    // What `send` says in `end` is never less than `start`, even where there is nothing.
-    const count = Number(res.getHeader('Content-Length'));
-    await sendBody(req, res, file, { start, count }, signal);
+  const range = file.stats.isFile() ? decide(sender, wanted, file, others) : undefined;
+  if (range !== undefined) {
+    await sendBody(req, res, file, range, signal);
     return;
   }
   file.close();
@@ -117,12 +119,21 @@ async function listed(path: string, root: string, onDirectory: DirectoryAnswer):
   }
 }
 
-/** Sets status and head; the first byte of the body, or undefined where the response has been given. */
-function decide(sender: Sender, path: string, file: ServedFile): number | undefined {
-  let first: number | undefined;
+/** Sets status and head; what is to be sent, or undefined where the response has been given. */
+function decide(sender: Sender, path: string, file: ServedFile, options: object): Range | undefined {
+  const { req, res } = sender;
+  const key = headKey(req, res, path, options);
+  const known = key === undefined ? undefined : recall(key, file.stats);
+  if (known !== undefined) {
+    res.writeHead(res.statusCode, known.headers);
+    return known;
+  }
+  let range: Range | undefined;
   sender.stream = (_path, { start }) => {
-    first = start;
+    // What `send` says in `end` is never less than `start`, even where there is nothing.
+    range = { start, count: Number(res.getHeader('Content-Length')) };
   };
   sender.send(path, file.stats);
-  return first;
+  if (key !== undefined && range !== undefined) remember(key, file.stats, res, range);
+  return range;
 }

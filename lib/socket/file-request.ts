@@ -19,23 +19,16 @@ interface Range {
 const isPath = (source: unknown): source is PathLike =>
   typeof source === 'string' || Buffer.isBuffer(source) || source instanceof URL;
 
-export const lengthOf = (chunks: Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0);
-
 export class FileRequest {
   #settled = false;
   #stop: (() => void) | undefined;
 
-  /**
-   * @param known - The source is the descriptor of a regular file, and the range has an end: nothing but sending
-   *   is left to be done.
-   * @throws ERR_KTLS_INVALID_OPTION, AbortError
-   */
+  /** @throws ERR_KTLS_INVALID_OPTION, AbortError */
   constructor(
     private readonly source: FileSource,
     private readonly options: SendFileOptions,
     private readonly resolve: (bytes: number) => void,
     private readonly reject: (error: Error) => void,
-    private readonly known = false,
   ) {
     const { start = 0, end = start, signal } = options;
     const isHandle = typeof source === 'object' && source !== null && 'fd' in source;
@@ -60,20 +53,11 @@ export class FileRequest {
     return new AbortError({ cause: this.options.signal?.reason });
   }
 
-  /** Whether run() sends a head, too: nothing can go wrong before. */
-  get takesHead(): boolean {
-    return this.known && !this.#settled;
-  }
-
   /**
-   * Sends the head, then the range. Never rejects; resolves with an error where nothing more can be sent on this
-   * connection. `destroyed` tells whether the socket is, and why.
+   * Never rejects; resolves with an error where nothing more can be sent on this connection. `destroyed` tells
+   * whether the socket is, and why.
    */
-  async run(
-    native: NativeSocket,
-    head: Buffer[],
-    destroyed: () => Error | boolean,
-  ): Promise<Error | undefined> {
+  async run(native: NativeSocket, destroyed: () => Error | boolean): Promise<Error | undefined> {
     if (this.#settled) return undefined;
     let handle: FileHandle | undefined;
     let sending = false;
@@ -84,9 +68,9 @@ export class FileRequest {
       const range = this.#range(typeof source === 'number' ? source : (handle ?? (source as FileHandle)).fd);
       if (this.#settled || destroyed()) throw this.#aborted();
       this.#stop = () => native.cancelJob();
-      const sent = native.sendFile(range.fd, range.offset, range.count, head);
+      const sent = native.sendFile(range.fd, range.offset, range.count, []);
       sending = true;
-      this.#succeed((await sent) - lengthOf(head));
+      this.#succeed(await sent);
     } catch (caught) {
       return this.#judge(caught as KtlsError, sending, destroyed());
     } finally {
@@ -109,7 +93,6 @@ export class FileRequest {
 
   #range(fd: number): Range {
     const { start = 0, end } = this.options;
-    if (this.known) return { fd, offset: start, count: (end as number) + 1 - start };
     // Of an open file: nothing is looked up.
     const stats = fstatSync(fd);
     if (!stats.isFile()) {

@@ -4,8 +4,9 @@ import type { SendFileOptions, SocketOptions, Tls12CipherName, UpdateKeyOptions 
 import { AbortError, KtlsError } from '../errors';
 import { alertFailure } from '../handshake/failure';
 import { type CipherName, type NativeSocket, native, type RecordReport } from '../native';
-import { FileRequest, type FileSource, lengthOf } from './file-request';
+import { FileRequest, type FileSource } from './file-request';
 import { KeyUpdate } from './key-update';
+import { OpenRange } from './open-range';
 import { idleTimeout } from './options';
 import { type Session, SocketFacts, type SocketKeys } from './socket-facts';
 
@@ -22,6 +23,10 @@ const THREADED_WRITE_BYTES = 1024 * 1024;
 const SHARED_HEAD_BYTES = 16 * 1024;
 
 type Callback = (error?: Error | null) => void;
+/** What waits for its turn among the writes. */
+type Request = FileRequest | OpenRange | KeyUpdate;
+
+const lengthOf = (chunks: Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0);
 
 /**
  * For the relay, which takes the connection out of what this returns and reads on where the socket stopped. The
@@ -49,9 +54,9 @@ export class KtlsSocket extends SocketFacts {
 
   protected readonly native: NativeSocket;
   /** What some empty chunks stand for. */
-  readonly #places = new WeakMap<Buffer, FileRequest | KeyUpdate>();
+  readonly #places = new WeakMap<Buffer, Request>();
   /** Of fileChunk(), and perhaps not yet written. */
-  readonly #unwritten = new Set<FileRequest>();
+  readonly #unwritten = new Set<OpenRange>();
   #reading = false;
   /** The write, or the end, that native code has not finished. */
   #waiting: Callback | undefined;
@@ -154,23 +159,25 @@ export class KtlsSocket extends SocketFacts {
       this.#send(chunks, callback);
       return;
     }
-    const request = this.#places.get(chunks[at] as Buffer) as FileRequest | KeyUpdate;
+    const request = this.#places.get(chunks[at] as Buffer) as Request;
     const goOn: Callback = (error) =>
       error ? callback(error) : this.#writeFrom(chunks.slice(at + 1), callback);
     const head = chunks.slice(0, at);
     if (request instanceof KeyUpdate) {
       this.#send(head, (error) => (error ? callback(error) : this.#updateKey(request, goOn)));
-    } else if (request.takesHead && lengthOf(head) < SHARED_HEAD_BYTES) this.#transmit(request, head, goOn);
-    else this.#send(head, (error) => (error ? callback(error) : this.#transmit(request, [], goOn)));
+    } else if (request instanceof OpenRange && lengthOf(head) < SHARED_HEAD_BYTES) {
+      this.#transmit(request, head, goOn);
+    } else this.#send(head, (error) => (error ? callback(error) : this.#transmit(request, [], goOn)));
   }
 
   #send(chunks: Buffer[], callback: Callback): void {
-    if (chunks.length === 0) {
+    const length = lengthOf(chunks);
+    if (length === 0) {
       callback();
       return;
     }
     try {
-      if (lengthOf(chunks) >= THREADED_WRITE_BYTES) {
+      if (length >= THREADED_WRITE_BYTES) {
         this.native.writeOnThread(chunks).then(
           () => callback(),
           (error) => this.#failWrite(error, callback),
@@ -182,17 +189,22 @@ export class KtlsSocket extends SocketFacts {
     }
   }
 
-  #transmit(request: FileRequest, head: Buffer[], callback: Callback): void {
+  #transmit(request: FileRequest | OpenRange, head: Buffer[], callback: Callback): void {
     this.#fileStart = this.native.bytesWritten + lengthOf(head);
+    const done = (fatal: Error | undefined): void => {
+      this.#fileBytes += this.#sentOfFile();
+      this.#fileStart = undefined;
+      if (fatal) this.#failWrite(fatal, callback);
+      else callback();
+    };
+    if (request instanceof FileRequest) {
+      request.run(this.native, () => this.destroyed && (this.errored ?? true)).then(done);
+      return;
+    }
     this.#unwritten.delete(request);
-    request
-      .run(this.native, head, () => this.destroyed && (this.errored ?? true))
-      .then((fatal) => {
-        this.#fileBytes += this.#sentOfFile();
-        this.#fileStart = undefined;
-        if (fatal) this.#failWrite(fatal, callback);
-        else callback();
-      });
+    const ran = request.run(this.native, head);
+    if (ran instanceof Promise) ran.then(done);
+    else done(ran);
   }
 
   #updateKey(update: KeyUpdate, callback: Callback): void {
@@ -262,20 +274,17 @@ export class KtlsSocket extends SocketFacts {
   }
 
   /**
-   * As sendFile(), for those who write through a stream of their own: the chunk whose place among the
-   * writes is the file's. `fd` is a regular file's, and stays the caller's.
+   * For those who write through a stream of their own: the chunk whose place among the writes is the range's.
+   * See OpenRange.
    */
-  fileChunk(fd: number, range: { start: number; end: number }): { chunk: Buffer; sent: Promise<number> } {
-    let chunk: Buffer = Buffer.alloc(0);
-    const sent = new Promise<number>((resolve, reject) => {
-      const request = new FileRequest(fd, range, resolve, reject, true);
-      this.#unwritten.add(request);
-      chunk = this.#place(request);
-    });
-    return { chunk, sent };
+  fileChunk(fd: number, start: number, count: number, done: (error?: Error) => void): Buffer {
+    const range = new OpenRange(fd, start, count, done);
+    if (this.destroyed) range.fail(this.errored ?? new AbortError());
+    else this.#unwritten.add(range);
+    return this.#place(range);
   }
 
-  #place(request: FileRequest | KeyUpdate): Buffer {
+  #place(request: Request): Buffer {
     const place = Buffer.alloc(0);
     this.#places.set(place, request);
     return place;

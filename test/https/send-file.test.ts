@@ -1,7 +1,7 @@
 // sendFile(): what a client gets, and what goes over the wire.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, request as requestPlain } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -76,6 +76,49 @@ t.test('files of every size arrive whole, with their type, length and validators
     t.equal(head.headers['content-length'], String(content.length));
   }
 });
+
+t.test(
+  'what was answered before is not what is answered when the file, the options or the response differ',
+  async (t) => {
+    const path = join(root, 'changes.txt');
+    writeFileSync(path, 'one');
+    let options: SendFileOptions = {};
+    const own: Record<string, string> = {};
+    const { port } = await serve(t, identity, (req, res) => {
+      for (const [name, value] of Object.entries(own)) res.setHeader(name, value);
+      sendFile(req, res, '/changes.txt', { root, ...options });
+    });
+    const ask = (headers = {}) => get(port, '/', { headers });
+    const first = await ask();
+    t.same((await ask()).headers, { ...first.headers, date: (await ask()).headers.date });
+    t.match(first.headers, {
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'public, max-age=0',
+    });
+
+    t.equal((await ask({ Range: 'bytes=1-' })).body.toString(), 'ne');
+    t.equal((await ask({ 'If-None-Match': first.headers.etag })).status, 304);
+
+    options = { maxAge: 60_000, etag: false };
+    const aged = await ask();
+    t.equal(aged.headers['cache-control'], 'public, max-age=60');
+    t.notOk('etag' in aged.headers);
+    options = {};
+
+    own['Content-Type'] = 'text/x-own';
+    t.equal((await ask()).headers['content-type'], 'text/x-own');
+    delete own['Content-Type'];
+    own['X-Own'] = 'kept';
+    t.match((await ask()).headers, { 'x-own': 'kept', etag: first.headers.etag });
+
+    writeFileSync(path, 'another');
+    utimesSync(path, 1000, 1000);
+    const changed = await ask();
+    t.equal(changed.body.toString(), 'another');
+    t.match(changed.headers, { 'content-length': '7', 'last-modified': 'Thu, 01 Jan 1970 00:16:40 GMT' });
+    t.not(changed.headers.etag, first.headers.etag);
+  },
+);
 
 t.test('ranges are answered as RFC 9110, 14 has them; several, with the whole file', async (t) => {
   const port = await files(t);
