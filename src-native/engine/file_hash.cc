@@ -12,26 +12,21 @@ Result<FileHash> FileHash::create(bool verify, const wire::HashKey& key) {
 }
 
 void FileHash::reset() {
-  if (!hash_) return;
-  uint8_t nonce[tls::ContentHash::kNonceLength] = {};
-  count_++;
-  for (size_t i = 0; i < sizeof count_; i++) nonce[i] = static_cast<uint8_t>(count_ >> (8 * (7 - i)));
-  error_ = hash_->reset(nonce);
+  if (hash_) hash_->reset(++count_);
 }
 
 void FileHash::update(Bytes data) {
-  if (hash_ && error_.ok() && !data.empty()) error_ = hash_->update(data);
+  if (hash_) hash_->update(data);
 }
 
-Status FileHash::finish(uint8_t* out) {
-  if (hash_ && error_.ok()) error_ = hash_->finish(out);
-  return error_;
+void FileHash::finish(uint8_t* out) {
+  if (hash_) hash_->finish(out);
 }
 
 Status FileHash::check(Bytes received) {
   if (received.size() != length()) return wire::malformed("FILE_END or BLOCK_END");
   uint8_t own[wire::kHashLength];
-  KTLS_TRY(finish(own));
+  finish(own);
   if (received.empty() || std::memcmp(own, received.data(), sizeof own) == 0) return Status();
   return Status::fail(Code::integrity, "the content that arrived is not what was read at the sender");
 }

@@ -1,5 +1,5 @@
-// The hash of one file or block after the other on a connection. Both ends count them alike, so each
-// has a nonce of its own under the connection's hash key without a byte on the wire.
+// The hash of one file or block after the other on a connection. Both ends count them alike, so that the
+// hash of one does not do for another, without a byte on the wire.
 #pragma once
 
 #include <optional>
@@ -19,8 +19,8 @@ class FileHash {
   // Starts the next file or block.
   void reset();
   void update(Bytes data);
-  // Ends it. `out` holds length() bytes. An error of any step since reset() comes out here.
-  Status finish(uint8_t* out);
+  // Ends it. `out` holds length() bytes.
+  void finish(uint8_t* out);
   // Ends it, and compares: integrity when `received` is another hash, protocol when it is none.
   Status check(Bytes received);
 
@@ -29,7 +29,6 @@ class FileHash {
 
   std::optional<tls::ContentHash> hash_;
   uint64_t count_ = 0;
-  Status error_;
 };
 
 }  // namespace ktls::engine

@@ -107,7 +107,7 @@ Status SenderWorker::send_small(const fs::Batch& batch, const fs::Entry& entry, 
     out.advance(size);
     out.end();
   }
-  KTLS_TRY(write_hash(wire::FrameType::file_end));
+  write_hash(wire::FrameType::file_end);
   session().files.fetch_add(1, std::memory_order_relaxed);
   session().bytes.fetch_add(size, std::memory_order_relaxed);
   return Status();
@@ -130,7 +130,7 @@ Status SenderWorker::send_large(const fs::Batch& batch, const fs::Entry& entry, 
     session().bytes.fetch_sub(sent, std::memory_order_relaxed);
     return skip(batch, entry, read_failed ? std::move(status) : changed_while_read());
   }
-  KTLS_TRY(write_hash(wire::FrameType::file_end));
+  write_hash(wire::FrameType::file_end);
   session().files.fetch_add(1, std::memory_order_relaxed);
   return Status();
 }
@@ -183,7 +183,7 @@ Status SenderWorker::send_block(BlockSource& source, BlockSource::Range range) {
     }
   }
   KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
-  KTLS_TRY(write_hash(wire::FrameType::block_end));
+  write_hash(wire::FrameType::block_end);
   return Status();
 }
 
@@ -276,13 +276,12 @@ Status SenderWorker::pad(size_t count) {
   return Status();
 }
 
-Status SenderWorker::write_hash(wire::FrameType type) {
+void SenderWorker::write_hash(wire::FrameType type) {
   wire::Writer& out = link_->out();
   out.begin(type);
-  KTLS_TRY(hash_.finish(out.position()));
+  hash_.finish(out.position());
   out.advance(hash_.length());
   out.end();
-  return Status();
 }
 
 }  // namespace ktls::engine

@@ -47,7 +47,7 @@ class SenderWorker {
   Status zero_copy_content(int file, uint64_t offset, uint64_t length, uint64_t* sent);
   // Completes a file_data frame whose length is out already.
   Status pad(size_t count);
-  Status write_hash(wire::FrameType type);
+  void write_hash(wire::FrameType type);
 
   // A directory is announced on a connection before the first frame that names it.
   Status announce(const std::shared_ptr<const fs::Directory>& directory);

@@ -3,7 +3,6 @@
 
 #include "tests/check.h"
 #include "tests/tls_support.h"
-#include "tls/content_hash.h"
 
 using namespace ktls;
 using namespace ktls::test;
@@ -59,63 +58,4 @@ TEST(cipher_names_are_the_rfcs) {
   CHECK(cipher_by_name("TLS_CHACHA20_POLY1305_SHA256") == CipherSuite::chacha20_poly1305_sha256);
   CHECK(!cipher_by_name("TLS_AES_128_CCM_SHA256"));
   CHECK(!cipher_by_name(""));
-}
-
-// Test case 1 of the GCM specification: no plaintext, no additional data.
-TEST(content_hash_of_nothing_is_gmac_of_nothing) {
-  const uint8_t key[16] = {}, nonce[12] = {};
-  Result<ContentHash> hash = ContentHash::create(key);
-  CHECK_OK(hash);
-  Buffer out(16);
-  CHECK_OK(hash->reset(nonce));
-  CHECK_OK(hash->finish(out.data()));
-  CHECK(out == hex("58e2fccefa7e3061367f1d57a4e7455a"));
-}
-
-TEST(content_hash_is_the_same_however_the_content_is_cut) {
-  Buffer key = pattern(16), nonce = pattern(12, 2), data = pattern(100001, 3);
-  Result<ContentHash> hash = ContentHash::create(key.data());
-  CHECK_OK(hash);
-  Buffer whole(16), pieces(16), changed(16), other_nonce(16);
-  CHECK_OK(hash->reset(nonce.data()));
-  CHECK_OK(hash->update(data));
-  CHECK_OK(hash->finish(whole.data()));
-
-  CHECK_OK(hash->reset(nonce.data()));
-  Bytes rest = data;
-  for (size_t length = 1; !rest.empty(); length = length * 3 + 1) {
-    size_t part = std::min(length, rest.size());
-    CHECK_OK(hash->update(rest.first(part)));
-    CHECK_OK(hash->update({}));
-    rest = rest.subspan(part);
-  }
-  CHECK_OK(hash->finish(pieces.data()));
-  CHECK(whole == pieces);
-
-  data[54321] ^= 1;
-  CHECK_OK(hash->reset(nonce.data()));
-  CHECK_OK(hash->update(data));
-  CHECK_OK(hash->finish(changed.data()));
-  CHECK(whole != changed);
-  data[54321] ^= 1;
-  nonce[11] ^= 1;
-  CHECK_OK(hash->reset(nonce.data()));
-  CHECK_OK(hash->update(data));
-  CHECK_OK(hash->finish(other_nonce.data()));
-  CHECK(whole != other_nonce);
-}
-
-// A truncated content must not hash as one that is padded with zeros.
-TEST(content_hash_counts_the_length) {
-  Buffer key = pattern(16), nonce = pattern(12);
-  Result<ContentHash> hash = ContentHash::create(key.data());
-  CHECK_OK(hash);
-  Buffer zeros(32), one(16), two(16);
-  CHECK_OK(hash->reset(nonce.data()));
-  CHECK_OK(hash->update(Bytes(zeros).first(15)));
-  CHECK_OK(hash->finish(one.data()));
-  CHECK_OK(hash->reset(nonce.data()));
-  CHECK_OK(hash->update(Bytes(zeros).first(16)));
-  CHECK_OK(hash->finish(two.data()));
-  CHECK(one != two);
 }
