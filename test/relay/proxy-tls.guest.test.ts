@@ -6,13 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
-
+import { freePort } from '../helpers/foreign-program';
 import { placements } from '../helpers/guest';
 import {
   certificates,
   dial,
   echo,
-  freePort,
   hash,
   program,
   proxy,

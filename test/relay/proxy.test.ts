@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { createProxy, type Relay } from '../../lib/relay';
+import { freePort } from '../helpers/foreign-program';
 import {
   closing,
   dial,
   echo,
-  freePort,
   hash,
   MODES,
   program,

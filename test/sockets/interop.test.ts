@@ -1,15 +1,15 @@
-// Programs that others wrote, at the other end: curl, nginx, gnutls, openssl.
-import { type ChildProcess, spawn } from 'node:child_process';
+// Programs that others wrote at the other end, with much to send: curl, nginx, gnutls.
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import t from 'tap';
 
 import { connect, type KtlsSocket } from '../../lib/index';
-import { collect, credentials, failure, listen, take } from './support';
+import { freePort, start } from '../helpers/foreign-program';
+import { collect, credentials, listen, take } from './support';
 
 const trust = credentials(t);
 const { ca, folder } = trust;
@@ -21,28 +21,6 @@ const LARGE = 16 * SIZE;
 const file = join(folder, 'payload');
 const content = Buffer.concat(Array(64).fill(randomBytes(SIZE / 64)));
 writeFileSync(file, content);
-
-function start(t: Tap, command: string, args: string[]): ChildProcess & { output(): string } {
-  const child = spawn(command, args);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      output += text;
-    });
-  }
-  t.teardown(() => child.kill('SIGKILL'));
-  return Object.assign(child, { output: () => output });
-}
-type Tap = { teardown(handler: () => unknown): void };
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Until something listens there. */
 async function reach(port: number): Promise<KtlsSocket> {
@@ -173,51 +151,4 @@ t.test('gnutls-cli sends a file and gets it back', async (t) => {
   await done;
   t.equal(received, sent.length);
   t.equal(hash.digest('hex'), createHash('sha256').update(sent).digest('hex'));
-});
-
-t.test('gnutls-serv echoes, for each cipher', async (t) => {
-  for (const cipher of ['AES-128-GCM', 'AES-256-GCM', 'CHACHA20-POLY1305']) {
-    const port = await freePort();
-    const priority = `NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+${cipher}`;
-    const options = ['--echo', '-q', '-p', String(port), '--priority', priority];
-    start(t, 'gnutls-serv', [...options, '--x509certfile', certFile, '--x509keyfile', keyFile]);
-    const socket = await reach(port);
-    t.match(socket.record.cipher.replaceAll('_', '-'), cipher);
-    socket.write('a line\n');
-    t.equal(String(await take(socket, 7)), 'a line\n');
-    socket.destroy();
-  }
-});
-
-t.test('openssl s_client and s_server, for each cipher', async (t) => {
-  for (const cipher of ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']) {
-    const { port, next } = await listen(t, { cert, key });
-    const suite = ['-ciphersuites', cipher, '-tls1_3', '-quiet'];
-    const client = start(t, 'openssl', [
-      's_client',
-      '-connect',
-      `127.0.0.1:${port}`,
-      '-CAfile',
-      caFile,
-      ...suite,
-    ]);
-    client.stdin?.write('from openssl');
-    const end = await next();
-    t.equal(end.record.cipher, cipher);
-    t.equal(String(await take(end, 12)), 'from openssl');
-    end.end('from here');
-    while (!client.output().includes('from here')) await once(client.stdout as never, 'data');
-
-    const free = await freePort();
-    const files = ['-cert', certFile, '-key', keyFile];
-    const server = start(t, 'openssl', ['s_server', '-accept', `127.0.0.1:${free}`, ...files, ...suite]);
-    const socket = await reach(free);
-    t.equal(socket.record.cipher, cipher);
-    socket.write('from here');
-    while (!server.output().includes('from here')) await once(server.stdout as never, 'data');
-    server.stdin?.write('from openssl');
-    t.equal(String(await take(socket, 12)), 'from openssl');
-    socket.end();
-    t.equal(await failure(socket).then((error) => error?.code ?? 'none'), 'none');
-  }
 });

@@ -9,7 +9,19 @@ import t from 'tap';
 
 import { connect, probe } from '../../lib/index';
 import { guest, placements } from '../helpers/guest';
-import { collect, credentials, failure, listen, nodeServer, pair, proxy, take } from './support';
+import {
+  CIPHERS,
+  collect,
+  credentials,
+  failure,
+  listen,
+  nodeServer,
+  pair,
+  place,
+  proxy,
+  take,
+  VERSIONS,
+} from './support';
 
 const trust = credentials(t);
 const { ca, folder } = trust;
@@ -18,56 +30,75 @@ const content = randomBytes(700_001);
 const file = join(folder, 'content');
 writeFileSync(file, content);
 
-const CIPHERS = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'];
 const strict = placements[0] as 'require' | 'off';
 
-for (const atClient of placements) {
-  for (const atServer of placements) {
-    for (const ciphers of atClient === atServer ? CIPHERS : CIPHERS.slice(0, 1)) {
-      t.test(`${ciphers}, kernel: '${atClient}' to kernel: '${atServer}'`, async (t) => {
-        const { client, server } = await pair(t, trust, { kernel: atClient }, { kernel: atServer, ciphers });
-        const place = (policy: string) => (policy === 'require' ? 'kernel' : 'user');
-        t.match(client.record, { tx: place(atClient), rx: place(atClient), cipher: ciphers });
-        t.match(server.record, { tx: place(atServer), rx: place(atServer) });
-        const [up, down] = [collect(server), collect(client)];
-        client.write('before');
-        t.equal(await client.sendFile(file, { start: 1 }), content.length - 1);
-        client.end('after');
-        server.write(content);
-        server.sendFile(file, { end: 99 }).catch(() => {});
-        server.end();
-        t.ok(
-          (await up).equals(
-            Buffer.concat([Buffer.from('before'), content.subarray(1), Buffer.from('after')]),
-          ),
-        );
-        t.ok((await down).equals(Buffer.concat([content, content.subarray(0, 100)])));
-        t.equal(client.bytesWritten, content.length - 1 + 11);
-      });
+for (const version of VERSIONS) {
+  for (const atClient of placements) {
+    for (const atServer of placements) {
+      for (const known of atClient === atServer ? CIPHERS : CIPHERS.slice(0, 1)) {
+        t.test(`${version}, ${known.cipher}, kernel: '${atClient}' to kernel: '${atServer}'`, async (t) => {
+          const { client, server } = await pair(
+            t,
+            trust,
+            { kernel: atClient },
+            { kernel: atServer, ciphers: known[version], maxVersion: version },
+          );
+          for (const [socket, policy] of [
+            [client, atClient],
+            [server, atServer],
+          ] as const) {
+            t.equal(socket.getProtocol(), version);
+            t.match(socket.getCipher().standardName, known.cipher);
+            t.match(socket.record, { tx: place(policy), rx: place(policy), cipher: known.cipher });
+          }
+          const [up, down] = [collect(server), collect(client)];
+          client.write('before');
+          t.equal(await client.sendFile(file, { start: 1 }), content.length - 1);
+          client.end('after');
+          server.write(content);
+          server.sendFile(file, { end: 99 }).catch(() => {});
+          server.end();
+          const sent = [Buffer.from('before'), content.subarray(1), Buffer.from('after')];
+          t.ok((await up).equals(Buffer.concat(sent)));
+          t.ok((await down).equals(Buffer.concat([content, content.subarray(0, 100)])));
+          t.equal(client.bytesWritten, content.length - 1 + 11);
+        });
+      }
     }
   }
-}
 
-t.test('node:tls at the other end, in both roles, with sessions that resume', async (t) => {
-  const { port } = await listen(t, { cert, key, kernel: strict }, (socket) => socket.pipe(socket));
-  const foreign = connectTls({ host: 'localhost', port, ca });
-  const echoed = collect(foreign);
-  foreign.end(content);
-  t.ok((await echoed).equals(content));
-  const node = await nodeServer(t, { cert, key }, (socket) => socket.pipe(socket));
-  const first = await connect({ host: 'localhost', port: node, ca, kernel: strict });
-  const [session] = await once(first, 'session');
-  first.end(content);
-  t.ok((await collect(first)).equals(content));
-  const second = await connect({ host: 'localhost', port: node, ca, session, kernel: strict });
-  t.equal(second.isSessionReused(), true);
-  second.end('x');
-  t.equal(String(await collect(second)), 'x');
-});
+  t.test(`node:tls at the other end, in both roles, with ${version} sessions that resume`, async (t) => {
+    const { port, next } = await listen(t, { cert, key, kernel: strict });
+    let ticket: Buffer | undefined;
+    for (const reused of [false, true]) {
+      const session = ticket && { session: ticket };
+      const foreign = connectTls({ host: 'localhost', port, ca, maxVersion: version, ...session });
+      foreign.on('session', (given) => {
+        ticket = given;
+      });
+      const end = await next();
+      t.equal(end.isSessionReused(), reused);
+      end.pipe(end);
+      const echoed = collect(foreign);
+      foreign.end(content);
+      t.ok((await echoed).equals(content));
+    }
+    const node = await nodeServer(t, { cert, key, maxVersion: version }, (socket) => socket.pipe(socket));
+    const first = await connect({ host: 'localhost', port: node, ca, kernel: strict });
+    const [session] = await once(first, 'session');
+    const keys = (socket: typeof first) => socket.exportKeyingMaterial(16, 'x', Buffer.alloc(0));
+    const firstKeys = keys(first);
+    first.end(content);
+    t.ok((await collect(first)).equals(content));
+    const second = await connect({ host: 'localhost', port: node, ca, session, kernel: strict });
+    t.equal(second.isSessionReused(), true);
+    t.notSame(keys(second), firstKeys);
+    second.end(content);
+    t.ok((await collect(second)).equals(content));
+  });
 
-for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
-  t.test(`truncation, a changed bit, a reset in ${maxVersion}`, async (t) => {
-    const { port: target, next } = await listen(t, { cert, key, kernel: strict, maxVersion });
+  t.test(`truncation, a changed bit, a reset in ${version}`, async (t) => {
+    const { port: target, next } = await listen(t, { cert, key, kernel: strict, maxVersion: version });
     let change = false;
     const { port, pairs } = await proxy(t, target, (chunk, from, to) => {
       if (change && from === 'client')

@@ -1,9 +1,8 @@
 // updateKey(): a KeyUpdate of one's own, seen by openssl, on the kernel's record layer and on ours.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import t from 'tap';
 
 import { probe } from '../../lib/index';
+import { start } from '../helpers/foreign-program';
 import { placements } from '../helpers/guest';
 import { credentials, listen, pair, take } from './support';
 
@@ -14,18 +13,7 @@ const possible = kernel === 'off' || probe().rekey;
 
 t.test('openssl sees each KeyUpdate in its place, reads on, and answers where it is asked', async (t) => {
   const { port, next } = await listen(t, { cert, key, kernel });
-  const openssl = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_3', '-msg']);
-  t.teardown(() => openssl.kill('SIGKILL'));
-  let output = '';
-  for (const stream of [openssl.stdout, openssl.stderr]) {
-    stream.on('data', (text) => {
-      output += text;
-      openssl.emit('said');
-    });
-  }
-  const says = async (text: string) => {
-    while (!output.includes(text)) await once(openssl, 'said');
-  };
+  const openssl = start(t, 'openssl', ['s_client', ...['-connect', `127.0.0.1:${port}`, '-tls1_3', '-msg']]);
   const end = await next();
   end.write('first.\n');
   const updates = [end.updateKey(), end.updateKey({ requestPeer: true })];
@@ -35,21 +23,22 @@ t.test('openssl sees each KeyUpdate in its place, reads on, and answers where it
       await t.rejects(update, { code: 'ERR_KTLS_KEY_UPDATE_UNSUPPORTED' });
     }
     // And the connection goes on.
-    await says('second.');
-    openssl.stdin.write('answer\n');
+    await openssl.says('second.');
+    openssl.stdin?.write('answer\n');
     t.equal(String(await take(end, 7)), 'answer\n');
     return;
   }
   await Promise.all(updates);
-  await says('second.');
+  await openssl.says('second.');
+  const output = openssl.output();
   const from = output.indexOf('first.');
   const between = output.slice(from, output.indexOf('second.', from));
   t.equal(between.match(/<<< TLS 1\.3, Handshake \[length 0005\], KeyUpdate/g)?.length, 2);
-  openssl.stdin.write('answer\n');
+  openssl.stdin?.write('answer\n');
   t.equal(String(await take(end, 7)), 'answer\n');
-  await says('>>> TLS 1.3, Handshake [length 0005], KeyUpdate');
+  await openssl.says('>>> TLS 1.3, Handshake [length 0005], KeyUpdate');
   end.write('third.\n');
-  await says('third.');
+  await openssl.says('third.');
 });
 
 t.test('two of ours change their keys again and again while both send', async (t) => {

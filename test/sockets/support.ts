@@ -9,6 +9,21 @@ import type { ConnectOptions, ServerOptions } from '../../types/index';
 import { CertificateMaker } from '../helpers/certificates';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
+/** The ciphers that the record layers know, and how each version of TLS names what has them. */
+export const CIPHERS = [
+  suites('AES_128_GCM', 'TLS_AES_128_GCM_SHA256', 'AES128-GCM-SHA256'),
+  suites('AES_256_GCM', 'TLS_AES_256_GCM_SHA384', 'AES256-GCM-SHA384'),
+  suites('CHACHA20_POLY1305', 'TLS_CHACHA20_POLY1305_SHA256', 'CHACHA20-POLY1305'),
+];
+export const VERSIONS = ['TLSv1.3', 'TLSv1.2'] as const;
+
+function suites(cipher: string, tls13: string, tls12: string) {
+  return { cipher, 'TLSv1.3': tls13, 'TLSv1.2': `ECDHE-ECDSA-${tls12}:ECDHE-RSA-${tls12}` };
+}
+
+/** Where each direction is to be encrypted under a policy, where that is followed. */
+export const place = (policy: string) => (policy === 'require' ? 'kernel' : 'user');
+
 type Teardown = { teardown(handler: () => unknown): void };
 
 export interface Credentials {
@@ -152,6 +167,8 @@ export async function take(stream: Duplex, count: number): Promise<Buffer> {
     const got = stream.read(count);
     if (got !== null) return got;
     await once(stream, 'readable');
+    // A listener is told at once of what was there before it: without this, nothing else would get its turn.
+    await new Promise(setImmediate);
   }
 }
 
