@@ -1,8 +1,6 @@
 // Fuzzes our own record reader and the connection above it: the input is a list of commands for a peer
-// that holds the right keys, so that what lies behind the authentication is reached too.
-//
-//   cmake -B build-fuzz -DKTLS_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++ && cmake --build build-fuzz
-//   build-fuzz/record_reader_fuzz -max_total_time=60
+// that holds the right keys, so that what lies behind the authentication is reached too. CONTRIBUTING.md
+// tells how it is run.
 #include <sys/socket.h>
 
 #include <algorithm>
