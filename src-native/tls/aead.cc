@@ -11,11 +11,11 @@ namespace {
 const EvpCipher* evp_cipher(const Openssl& evp, CipherSuite suite) {
   switch (suite) {
     case CipherSuite::aes_128_gcm_sha256:
-      return evp.EVP_aes_128_gcm();
+      return evp.aes_128_gcm;
     case CipherSuite::aes_256_gcm_sha384:
-      return evp.EVP_aes_256_gcm();
+      return evp.aes_256_gcm;
     case CipherSuite::chacha20_poly1305_sha256:
-      return evp.EVP_chacha20_poly1305();
+      return evp.chacha20_poly1305;
   }
   return nullptr;
 }
@@ -36,7 +36,8 @@ Result<Aead> Aead::create(CipherSuite suite, Direction direction, const uint8_t*
   std::unique_ptr<EvpCipherContext, EvpCipherContextDeleter> context(evp->EVP_CIPHER_CTX_new());
   if (!context) return failed("EVP_CIPHER_CTX_new");
   auto* initialize = direction == Direction::seal ? evp->EVP_EncryptInit_ex : evp->EVP_DecryptInit_ex;
-  if (initialize(context.get(), evp_cipher(*evp, suite), nullptr, key, nullptr) != 1) {
+  const EvpCipher* cipher = evp_cipher(*evp, suite);
+  if (cipher == nullptr || initialize(context.get(), cipher, nullptr, key, nullptr) != 1) {
     return failed("the cipher is not available (FIPS mode?)");
   }
   return Aead(direction, std::move(context));

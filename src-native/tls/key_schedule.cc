@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "tls/openssl.h"
 
@@ -22,29 +23,29 @@ Status hkdf_expand(CipherSuite suite, Bytes pseudorandom_key, Bytes info, Mutabl
   const Openssl* evp = openssl();
   if (evp == nullptr) return Status::fail(Code::unsupported, kNoOpenssl);
   const size_t hash_length = traits(suite).hash_length;
-  const EvpDigest* digest = hash_length == 48 ? evp->EVP_sha384() : evp->EVP_sha256();
-  uint8_t block[kMaxHash];
-  uint8_t message[kMaxHash + 256 + 1];
-  if (info.size() > 256 || out.size() > 255 * hash_length) {
+  if (out.size() > 255 * hash_length) {
     return Status::fail(Code::invalid_option, "HKDF-Expand: too long");
   }
-  size_t previous = 0;
-  for (uint8_t counter = 1; !out.empty(); ++counter) {
-    memcpy(message, block, previous);
-    if (!info.empty()) memcpy(message + previous, info.data(), info.size());
-    message[previous + info.size()] = counter;
-    if (evp->HMAC(digest, pseudorandom_key.data(), static_cast<int>(pseudorandom_key.size()), message,
-                  previous + info.size() + 1, block, nullptr) == nullptr) {
-      return Status::fail(Code::unsupported, "OpenSSL failed: HMAC");
+  std::unique_ptr<HmacContext, void (*)(HmacContext*)> hmac(evp->HMAC_CTX_new(), evp->HMAC_CTX_free);
+  const EvpDigest* digest = hash_length == kMaxHash ? evp->sha384 : evp->sha256;
+  bool done = hmac && evp->HMAC_Init_ex(hmac.get(), pseudorandom_key.data(),
+                                        static_cast<int>(pseudorandom_key.size()), digest, nullptr) == 1;
+  uint8_t block[kMaxHash];
+  for (uint8_t counter = 1; done && !out.empty(); ++counter) {
+    // Without a key: the same, from its start.
+    if (counter > 1) {
+      done = evp->HMAC_Init_ex(hmac.get(), nullptr, 0, nullptr, nullptr) == 1 &&
+             evp->HMAC_Update(hmac.get(), block, hash_length) == 1;
     }
-    previous = hash_length;
+    done = done && evp->HMAC_Update(hmac.get(), info.data(), info.size()) == 1 &&
+           evp->HMAC_Update(hmac.get(), &counter, 1) == 1 && evp->HMAC_Final(hmac.get(), block, nullptr) == 1;
+    if (!done) break;
     size_t part = std::min(hash_length, out.size());
     memcpy(out.data(), block, part);
     out = out.subspan(part);
   }
   explicit_bzero(block, sizeof block);
-  explicit_bzero(message, sizeof message);
-  return {};
+  return done ? Status() : Status::fail(Code::unsupported, "OpenSSL failed: HMAC");
 }
 
 Status hkdf_expand_label(CipherSuite suite, Bytes secret, std::string_view label, Bytes context,

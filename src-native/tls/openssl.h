@@ -14,6 +14,7 @@ struct EvpCipher;
 struct EvpCipherContext;
 struct EvpDigest;
 struct EvpEngine;
+struct HmacContext;
 
 // Function pointers by OpenSSL's own names; signatures as in OpenSSL 1.1.1 and 3.
 struct Openssl {
@@ -28,14 +29,21 @@ struct Openssl {
                             const uint8_t* iv);
   int (*EVP_DecryptUpdate)(EvpCipherContext*, uint8_t* out, int* out_length, const uint8_t* in, int length);
   int (*EVP_DecryptFinal_ex)(EvpCipherContext*, uint8_t* out, int* out_length);
-  const EvpCipher* (*EVP_aes_128_gcm)();
-  const EvpCipher* (*EVP_aes_256_gcm)();
-  const EvpCipher* (*EVP_chacha20_poly1305)();
-  const EvpDigest* (*EVP_sha256)();
-  const EvpDigest* (*EVP_sha384)();
-  uint8_t* (*HMAC)(const EvpDigest*, const void* key, int key_length, const uint8_t* data, size_t length,
-                   uint8_t* out, unsigned* out_length);
+  HmacContext* (*HMAC_CTX_new)();
+  void (*HMAC_CTX_free)(HmacContext*);
+  int (*HMAC_Init_ex)(HmacContext*, const void* key, int key_length, const EvpDigest*, EvpEngine*);
+  int (*HMAC_Update)(HmacContext*, const uint8_t* data, size_t length);
+  int (*HMAC_Final)(HmacContext*, uint8_t* out, unsigned* out_length);
   const char* (*OpenSSL_version)(int what);
+
+  // Fetched once, where it is OpenSSL 3: the functions of the same names give out what is looked up anew
+  // for every key, which takes longer than the key schedule of TLS itself.
+  const EvpCipher* aes_128_gcm;
+  const EvpCipher* aes_256_gcm;
+  // Null in FIPS mode.
+  const EvpCipher* chacha20_poly1305;
+  const EvpDigest* sha256;
+  const EvpDigest* sha384;
 };
 
 // EVP_CTRL_AEAD_GET_TAG and EVP_CTRL_AEAD_SET_TAG.
