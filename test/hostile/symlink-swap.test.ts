@@ -1,7 +1,5 @@
 // Another process that swaps a folder for a symlink to elsewhere, and back, while trees go in and out: nothing is
 // written elsewhere, and nothing of elsewhere is given out.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -9,6 +7,7 @@ import t from 'tap';
 import { createReceiver, generateSecret, sendTree, transferDirectory } from '../../lib/index';
 import type { TransferHandle } from '../../types/index';
 import { namesBelow } from '../helpers/names-below';
+import { swapper } from '../helpers/swapper';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 const folder = temporaryFolder(t);
@@ -17,37 +16,6 @@ const secret = generateSecret();
 const host = '127.0.0.1';
 const FILES = 40;
 const ROUNDS = 12;
-
-/** Runs until it is killed: `name` is a folder, then for as long a symlink to `outside`. Says a line for each swap. */
-const SWAPPER = `
-  const { mkdirSync, renameSync, rmSync, symlinkSync } = require('node:fs');
-  const [, name, outside] = process.argv;
-  const away = name + '.away';
-  process.stdout.on('error', () => process.exit());
-  for (let swaps = 0; ; swaps += 1) {
-    try {
-      renameSync(name, away);
-      symlinkSync(outside, name);
-      rmSync(name);
-      renameSync(away, name);
-    } catch {
-      // A receiver has put something of its own there meanwhile, and may do so again.
-      try {
-        for (const each of [away, name]) rmSync(each, { recursive: true, force: true });
-        mkdirSync(name, { recursive: true });
-      } catch {}
-    }
-    if (swaps === 20) process.stdout.write('swapping');
-  }`;
-
-async function swapper(t: { teardown(handler: () => unknown): void }, name: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['-e', SWAPPER, name, path('outside')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  if (child.stdout !== null) await once(child.stdout, 'data');
-  return child;
-}
 
 const settled = (transfer: TransferHandle) => transfer.then(() => 'whole').catch(({ code }) => code);
 
@@ -64,7 +32,7 @@ t.test('a receiver writes nothing there', async (t) => {
   const receiver = createReceiver({ root: path('root'), secret });
   t.teardown(() => receiver.close({ abort: true }));
   const { port } = await receiver.listen({ port: 0, host });
-  const child = await swapper(t, path('root/folder'));
+  const child = await swapper(t, path('root/folder'), path('outside'));
   for (let round = 0; round < ROUNDS; round += 1) {
     await settled(sendTree(path('tree'), `${host}:${port}`, { secret, connections: 2, onError: 'continue' }));
     // Below the folder that is swapped itself, too.
@@ -79,7 +47,7 @@ t.test('a receiver that serves gives nothing of it out', async (t) => {
   const receiver = createReceiver({ root: path('served'), secret, serve: true });
   t.teardown(() => receiver.close({ abort: true }));
   const { port } = await receiver.listen({ port: 0, host });
-  const child = await swapper(t, path('served/folder'));
+  const child = await swapper(t, path('served/folder'), path('outside'));
   let whole = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     const pull = (below: string, to: string) =>

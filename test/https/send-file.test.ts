@@ -3,6 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, request as requestPlain } from 'node:http';
+import {
+  connect as connectHttp2,
+  createSecureServer as createHttp2Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { type RequestOptions, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -287,6 +293,43 @@ t.test('any other response gets the file by a stream', async (t) => {
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   t.equal(response.statusCode, 206);
   t.ok((await buffer(response)).equals(large.subarray(10, 2_000_001)));
+});
+
+t.test('a response of HTTP/2, in the compatibility layer of node:http2, too', async (t) => {
+  const server = createHttp2Server(identity, (req, res) =>
+    sendFile(req as never, res as never, req.url, { root }),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const session = connectHttp2(`https://127.0.0.1:${(server.address() as AddressInfo).port}`, { ca });
+  t.teardown(() => {
+    session.destroy();
+    server.close();
+  });
+  const ask = async (headers: OutgoingHttpHeaders) => {
+    const stream = session.request(headers);
+    const [answered] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+    return { answered, body: await buffer(stream) };
+  };
+  // The second time by what is remembered.
+  for (let round = 0; round < 2; round++) {
+    for (const [path, content] of [
+      ['/large.mp4', large],
+      ['/small.txt', small],
+    ] as const) {
+      const { answered, body } = await ask({ ':path': path });
+      t.match(answered, {
+        ':status': 200,
+        'content-length': String(content.length),
+        'accept-ranges': 'bytes',
+      });
+      t.ok(body.equals(content));
+    }
+  }
+  const { answered, body } = await ask({ ':path': '/large.mp4', range: 'bytes=10-2000000' });
+  t.equal(answered[':status'], 206);
+  t.ok(body.equals(large.subarray(10, 2_000_001)));
+  t.equal((await ask({ ':path': '/none' })).answered[':status'], 404);
 });
 
 t.test('head and body of a small file share one record', async (t) => {

@@ -153,3 +153,17 @@ t.test('maxConnections, and every form of listen() that net.Server has', async (
     t.ok(server.listening);
   }
 });
+
+t.test('OCSPRequest listeners staple an answer', async (t) => {
+  const { port, server } = await serve(t, identity, (_req, res) => res.end());
+  const stapled = Buffer.from('what a responder said');
+  server.on('OCSPRequest', (certificate: Buffer, issuer: Buffer | null, callback) => {
+    t.ok(certificate.length > 0);
+    t.ok(issuer === null || issuer.length > 0);
+    callback(null, stapled);
+  });
+  const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost', ...{ requestOCSP: true } });
+  t.teardown(() => socket.destroy());
+  const [received] = (await once(socket, 'OCSPResponse')) as [Buffer];
+  t.ok(received.equals(stapled));
+});
