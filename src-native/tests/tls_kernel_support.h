@@ -1,38 +1,17 @@
 // Files and ranges that go through the kernel's record layer.
 #pragma once
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <thread>
 
-#include "tests/tls_connection_support.h"
+#include "tests/tls_file_support.h"
 
 namespace ktls::test {
 
 inline const ConnectionOptions kKernel = {.kernel = KernelPolicy::require};
 inline const ConnectionOptions kUser = {.kernel = KernelPolicy::off};
-
-inline Fd file_of(Bytes content) {
-  char name[] = "/tmp/ktls_test.XXXXXX";
-  Fd file(mkostemp(name, O_CLOEXEC));
-  CHECK(static_cast<bool>(file));
-  unlink(name);
-  CHECK_EQ(write(file.get(), content.data(), content.size()), static_cast<ssize_t>(content.size()));
-  return file;
-}
-
-// A full read of exactly `length` bytes.
-inline Buffer read_exactly(Connection& connection, size_t length) {
-  Buffer all(length);
-  for (size_t got = 0; got < length;) {
-    Result<size_t> more = read_after_wait(connection, MutableBytes(all).subspan(got));
-    CHECK_OK(more);
-    got += *more;
-  }
-  return all;
-}
 
 // Calls `step` until it has moved `length` bytes, on a thread of its own while this one reads them.
 template <typename Step>
