@@ -50,6 +50,29 @@ t.test('writing, reading, a file, messages and the event loop, of every socket',
   }
 });
 
+t.test('the far end may be of this package', async (t) => {
+  const out = temporaryFolder(t);
+  const amounts = [
+    '--bytes',
+    '500001',
+    '--file-bytes',
+    '300001',
+    '--round-trips',
+    '20',
+    '--repetitions',
+    '1',
+  ];
+  const { status, stdout, stderr } = bench(
+    out,
+    ...['--peer', 'ktls-transfer', '--tables', 'write,read,file,ping', ...amounts],
+  );
+  t.equal(status, 0, stderr);
+  t.match(stdout, 'The peer is a process of ktls-transfer for all');
+  const { cells }: Report = JSON.parse(readFileSync(join(out, 'sockets.json'), 'utf8'));
+  t.equal(cells.length, 5);
+  t.ok(cells.every(({ results }) => results.every(({ failed }) => failed === undefined)));
+});
+
 t.test('a run that exceeds its limit is a failure, and has no figure', async (t) => {
   const out = temporaryFolder(t);
   const { status, stdout, stderr } = bench(

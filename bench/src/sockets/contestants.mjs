@@ -15,7 +15,7 @@ import { connect } from 'node:tls';
  * @property {(socket: Socket, path: string) => Promise<unknown>} sendFile Leaves the socket open.
  */
 
-const OURS = new URL('../../../dist/index.js', import.meta.url);
+export const OURS = new URL('../../../dist/index.js', import.meta.url);
 
 export const CIPHER = 'TLS_AES_128_GCM_SHA256';
 export const BASELINE = 'node:tls';

@@ -26,6 +26,7 @@ export async function runSockets(argv) {
   const present = contestants.filter((_, n) => missing[n] === undefined);
   const report = {
     machine: await describeMachine({}),
+    peer: options.peer,
     ...(guest && { guest: `In the guest${guestModule ? ' with an AES driver module' : ''}` }),
     absent: contestants.flatMap(({ name }, n) =>
       missing[n] === undefined ? [] : [`${name} (no ${missing[n]})`],
@@ -35,7 +36,14 @@ export async function runSockets(argv) {
   const sites = await openSites([fileBytes]);
   const { cert, key, root } = sites.ecdsa;
   try {
-    const peer = await start('the peer', (port) => [process.execPath, PEER, String(port), cert, key]);
+    const peer = await start('the peer', (port) => [
+      process.execPath,
+      PEER,
+      String(port),
+      cert,
+      key,
+      options.peer,
+    ]);
     try {
       const end = { port: peer.port, cert, file: join(root, `${fileBytes}.bin`) };
       const name = guest ? 'sockets-guest' : 'sockets';

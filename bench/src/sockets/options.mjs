@@ -2,9 +2,12 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 import { integer, words } from '../arguments.mjs';
+
+/** What the far end may be made of. */
+export const PEERS = ['node:tls', 'ktls-transfer'];
 
 const TABLES = ['write', 'read', 'file', 'ping', 'hold'];
 const MIB = 2 ** 20;
@@ -18,6 +21,7 @@ const MIB = 2 ** 20;
  * @property {number} writes Of the table hold.
  * @property {number} repetitions
  * @property {number} limit Seconds for one run.
+ * @property {string} peer One of PEERS.
  * @property {boolean} guest
  * @property {string} [guestModule]
  * @property {boolean} here Inside the guest.
@@ -36,6 +40,9 @@ export function parseOptions(argv) {
     .option('--writes <n>', 'of the table hold (default: 100; quick: 40)', integer)
     .option('--repetitions <n>', '(default: 7; quick: 3)', integer)
     .option('--limit <seconds>', 'for one run, after which it counts as failed', integer, 600)
+    .addOption(
+      new Option('--peer <name>', 'of what the far end is made, for all').choices(PEERS).default(PEERS[0]),
+    )
     .option('--guest', 'in a guest kernel with kTLS, on one processor', false)
     .option(
       '--guest-module <file>',

@@ -1,17 +1,18 @@
-// The far end of every contestant, of node:tls: node peer.mjs PORT CERT KEY. What it does, the client chooses by ALPN.
+// The far end of every contestant: node peer.mjs PORT CERT KEY node:tls|ktls-transfer. What it does, the client
+// chooses by ALPN.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:tls';
 
-import { CIPHER } from './contestants.mjs';
+import { BASELINE, CIPHER, OURS } from './contestants.mjs';
 import { repeated } from './repeated.mjs';
 
-/** @typedef {import('node:tls').TLSSocket} TLSSocket */
+/** @typedef {import('node:stream').Duplex & { alpnProtocol: string | false | null }} Socket */
 
-const [port, cert, key] = /** @type {[string, string, string]} */ (
+const [port, cert, key, made] = /** @type {[string, string, string, string]} */ (
   /** @type {unknown} */ (process.argv.slice(2))
 );
 
-/** @type {Record<string, (socket: TLSSocket) => void>} */
+/** @type {Record<string, (socket: Socket) => void>} */
 const roles = {
   /** Discards, and answers the end with how much it was. */
   sink(socket) {
@@ -30,19 +31,24 @@ const roles = {
   },
 };
 
-createServer(
-  {
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    ciphers: CIPHER,
-    minVersion: 'TLSv1.3',
-    ALPNProtocols: Object.keys(roles),
-    allowHalfOpen: true,
-    noDelay: true,
-  },
-  (socket) => {
-    // A client that failed says why itself.
-    socket.once('error', () => socket.destroy());
-    roles[String(socket.alpnProtocol)]?.(socket);
-  },
-).listen(Number(port), '127.0.0.1');
+const options = {
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+  ciphers: CIPHER,
+  minVersion: /** @type {const} */ ('TLSv1.3'),
+  ALPNProtocols: Object.keys(roles),
+  allowHalfOpen: true,
+  noDelay: true,
+};
+/** @param {Socket} socket */
+function serve(socket) {
+  // A client that failed says why itself.
+  socket.once('error', () => socket.destroy());
+  roles[String(socket.alpnProtocol)]?.(socket);
+}
+
+const server =
+  made === BASELINE
+    ? createServer(options, serve)
+    : (await import(OURS.href)).createServer({ ...options, kernel: 'off' }, serve);
+server.listen(Number(port), '127.0.0.1');
