@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <fstream>
+#include <string_view>
 
 namespace ktls::net {
 
@@ -35,6 +36,30 @@ struct Address {
     return length == other.length && memcmp(&storage, &other.storage, length) == 0;
   }
 };
+
+// The address alone, without the port. IPv4 that is mapped into IPv6 stays so.
+std::string_view host_of(const Address& address) {
+  const auto* in = reinterpret_cast<const sockaddr_in*>(&address.storage);
+  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
+  switch (address.storage.ss_family) {
+    case AF_INET:
+      return {reinterpret_cast<const char*>(&in->sin_addr), sizeof in->sin_addr};
+    case AF_INET6:
+      return {reinterpret_cast<const char*>(&in6->sin6_addr), sizeof in6->sin6_addr};
+  }
+  return {};
+}
+
+// From any of a machine's addresses to the same one, the kernel takes loopback. From one to another it does,
+// too, but this cannot be seen at the socket.
+bool is_own(int fd) {
+  Address here;
+  Address there;
+  here.length = there.length = sizeof here.storage;
+  if (getsockname(fd, here.get(), &here.length) != 0) return false;
+  if (getpeername(fd, there.get(), &there.length) != 0) return false;
+  return !host_of(here).empty() && host_of(here) == host_of(there);
+}
 
 Address loopback(int family) {
   Address address;
@@ -101,6 +126,16 @@ void widen_send_buffer(int fd) {
   if (most == 0 || most >= kSmallestSendBuffer) return;
   // The kernel doubles it, and takes less without an error.
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSmallestSendBuffer, sizeof kSmallestSendBuffer);
+}
+
+void stop_pacing_to_oneself(int fd) {
+  char name[16] = {};  // TCP_CA_NAME_MAX
+  socklen_t length = sizeof name - 1;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) != 0) return;
+  if (!std::string_view(name).starts_with("bbr") || !is_own(fd)) return;
+  for (std::string_view other : {"cubic", "reno"}) {
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, other.data(), other.size()) == 0) return;
+  }
 }
 
 Result<SocketPair> loopback_pair() {

@@ -16,6 +16,11 @@ Status set_nodelay(int fd);
 // ms. Any other buffer is left to the kernel's autotuning.
 void widen_send_buffer(int fd);
 
+// Takes bbr off a socket whose peer is on this machine: it spaces packets out by a timer, for a path that is
+// not there. cubic takes its place, or reno where an unprivileged process may not have that
+// (net.ipv4.tcp_allowed_congestion_control). Any other congestion control, and any other peer, is left alone.
+void stop_pacing_to_oneself(int fd);
+
 struct SocketPair {
   Fd first;
   Fd second;
