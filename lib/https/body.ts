@@ -54,22 +54,19 @@ async function sendSmall(res: ServerResponse, file: ServedFile, { start, count }
   else res.destroy();
 }
 
-function sendNatively(
+async function sendNatively(
   socket: KtlsSocket,
   res: ServerResponse,
   file: ServedFile,
   { start, count }: Range,
 ): Promise<void> {
-  return new Promise((resolve) => {
-    const chunk = socket.fileChunk(file.fd, start, count, (error) => {
-      // Not before: a server that closes takes what has been ended for idle. Where it failed, the socket is
-      // destroyed: the length has been promised.
-      if (error === undefined) res.end();
-      resolve();
-    });
-    // In its turn among the responses of a connection that pipelines, as all that is written to `res`.
-    res.write(chunk);
+  // In its turn among the responses of a connection that pipelines, as all that is written to `res`.
+  const error = await new Promise<Error | undefined>((resolve) => {
+    res.write(socket.fileChunk(file.fd, start, count, resolve));
   });
+  // Not before: a server that closes takes what has been ended for idle. And not from within the write, of which
+  // `res` may not have heard yet. Where it failed, the socket is destroyed: the length has been promised.
+  if (error === undefined) res.end();
 }
 
 function sendStream(res: ServerResponse, file: ServedFile, { start, count }: Range): Promise<void> {

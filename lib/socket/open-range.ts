@@ -7,7 +7,7 @@ export class OpenRange {
 
   /**
    * @param fd - A regular file's; it stays the caller's, who may close it from `done` on.
-   * @param done - Called once: with an error where not everything was sent.
+   * @param done - Called once, perhaps from within the write: with an error where not everything was sent.
    */
   constructor(
     private readonly fd: number,

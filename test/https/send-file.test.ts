@@ -25,8 +25,10 @@ const { ca, server: identity, folder } = credentials(t);
 const root = join(folder, 'root');
 mkdirSync(join(root, 'sub'), { recursive: true });
 const large = randomBytes(3_000_000);
+const medium = randomBytes(100_000);
 const small = randomBytes(5000);
 writeFileSync(join(root, 'large.mp4'), large);
+writeFileSync(join(root, 'medium.bin'), medium);
 writeFileSync(join(root, 'small.txt'), small);
 writeFileSync(join(root, 'empty'), '');
 writeFileSync(join(root, 'sub', 'index.html'), '<p>');
@@ -61,6 +63,7 @@ t.test('files of every size arrive whole, with their type, length and validators
   const port = await files(t);
   for (const [name, content, type] of [
     ['large.mp4', large, 'video/mp4'],
+    ['medium.bin', medium, 'application/octet-stream'],
     ['small.txt', small, 'text/plain; charset=utf-8'],
     ['empty', Buffer.alloc(0), 'application/octet-stream'],
   ] as const) {
@@ -196,7 +199,9 @@ t.test('responses of a connection that pipelines come whole, and in order', asyn
     port,
     ask('/large.mp4') +
       ask('/text') +
+      ask('/medium.bin') +
       ask('/small.txt') +
+      ask('/medium.bin') +
       ask('/large.mp4') +
       ask('/text', 'Connection: close\r\n'),
   );
@@ -207,7 +212,7 @@ t.test('responses of a connection that pipelines come whole, and in order', asyn
     bodies.push(rest.subarray(end, end + length));
     rest = rest.subarray(end + length);
   }
-  const expected = [large, Buffer.from('text'), small, large, Buffer.from('text')];
+  const expected = [large, Buffer.from('text'), medium, small, medium, large, Buffer.from('text')];
   t.equal(bodies.length, expected.length);
   t.ok(bodies.every((body, i) => body.equals(expected[i] as Buffer)));
 });
