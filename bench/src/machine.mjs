@@ -39,7 +39,7 @@ const PROGRAMS = {
   mscp: ['-h'],
   nginx: ['-v'],
   haproxy: ['-v'],
-  wrk: ['-v'],
+  h2load: ['--version'],
 };
 
 /**

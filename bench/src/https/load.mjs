@@ -1,46 +1,64 @@
-// Load by wrk, which says what it got.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+// Load by h2load over HTTP/1.1, which says what it got once everything is warm.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 
-import { output } from '../process.mjs';
-
-const REPORT = `done = function(summary)
-  local e = summary.errors
-  print(string.format('{"durationUs":%d,"requests":%d,"bytes":%d,"errors":%d}', summary.duration, summary.requests,
-    summary.bytes, e.connect + e.read + e.write + e.status + e.timeout))
-end
-`;
+/** How many connections per second a server of JavaScript is given to open. */
+const OPENED_PER_SECOND = 200;
 
 /**
  * @typedef {object} Load
- * @property {number} seconds
  * @property {number} requests
  * @property {number} bytes Of HTTP.
- * @property {number} errors
  * @property {number} cpuS Of the server.
  */
 
 /**
+ * Connections that stay. What comes before they are all open, and JavaScript is compiled, does not count.
+ *
  * @param {import('../measure/running.mjs').Running} server
  * @param {object} what
- * @param {string} what.folder For wrk's script.
  * @param {string} what.path
  * @param {number} what.connections
  * @param {number} what.seconds
- * @param {boolean} [what.close] A connection for each request.
  * @returns {Promise<Load>}
  */
-export async function load(server, { folder, path, connections, seconds, close = false }) {
-  const script = join(folder, 'report.lua');
-  await writeFile(script, REPORT);
-  const before = await server.cpuS();
-  const text = await output('wrk', [
-    ...['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--timeout', '30s', '-s', script],
-    ...(close ? ['-H', 'Connection: close'] : []),
-    `https://localhost:${server.port}${path}`,
-  ]);
-  const cpuS = (await server.cpuS()) - before;
-  const { durationUs, requests, bytes, errors } = JSON.parse(text.slice(text.lastIndexOf('{"durationUs"')));
-  if (requests === 0 && bytes === 0) throw new Error('nothing was served');
-  return { seconds: durationUs / 1e6, requests, bytes, errors, cpuS };
+export async function load(server, { path, connections, seconds }) {
+  const warmUp = seconds + Math.ceil(connections / OPENED_PER_SECOND);
+  const client = spawn(
+    'h2load',
+    [
+      ...['--h1', '--threads=1', `--clients=${connections}`],
+      ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
+      `https://localhost:${server.port}${path}`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const closed = once(client, 'close');
+  let text = '';
+  /** @type {Promise<number>[]} */
+  const cpuS = [];
+  for await (const line of createInterface(client.stdout)) {
+    if (/^Main benchmark duration is (started|over)/.test(line)) cpuS.push(server.cpuS());
+    text += `${line}\n`;
+  }
+  await closed;
+  const [requests, failed] = numbers(text, /^requests:.* (\d+) succeeded, (\d+) failed/m);
+  const [bytes] = numbers(text, /^traffic: \S+ \((\d+)\) total/m);
+  const [before, after] = await Promise.all(cpuS);
+  if (failed > 0) throw new Error(`${failed} requests failed`);
+  if (bytes === 0 || before === undefined || after === undefined)
+    throw new Error(`nothing was served: ${text}`);
+  return { requests, bytes, cpuS: after - before };
+}
+
+/**
+ * @param {string} text
+ * @param {RegExp} pattern
+ * @returns {[number, number]} What its groups hold.
+ */
+function numbers(text, pattern) {
+  const [, first, second] = pattern.exec(text) ?? [];
+  if (first === undefined) throw new Error(`h2load said: ${text}`);
+  return [Number(first), Number(second ?? 0)];
 }

@@ -5,7 +5,7 @@ import { BASELINE, NGINX } from './contestants.mjs';
 /** @typedef {import('../turns.mjs').Cell} Cell */
 
 const YARDSTICKS = { [BASELINE]: '× send', [NGINX]: '× nginx' };
-const PROGRAMS = ['node', 'nginx', 'wrk', 'openssl'];
+const PROGRAMS = ['node', 'nginx', 'h2load', 'openssl'];
 
 const TITLES = {
   files: 'Files',
@@ -13,7 +13,8 @@ const TITLES = {
   idle: 'Idle connections',
 };
 const NOTES = {
-  files: "Loaded by wrk on the same processors. CPU is the server's; × are ratios of medians.",
+  files:
+    "Loaded by h2load on the same processors, over connections that are open and warm. CPU is the server's; × are ratios of medians.",
   handshakes:
     'A connection, one request and the end, 16 at once, by a client of node:tls, which is the bottleneck where a server is faster than it: compare the CPU.',
   idle: "Opened, asked once and then left alone. Memory of the server's processes (PSS), not of the kernel.",

@@ -1,6 +1,5 @@
 // What is served: files of random bytes, and certificates of two kinds; in a folder that is removed at the end.
 import { randomFillSync } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +13,7 @@ const KEYS = { ecdsa: ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'], rsa: ['rsa:
 
 /** @param {number[]} sizes @returns {Promise<Sites>} */
 export async function openSites(sizes) {
-  const above = existsSync('/dev/shm') && process.env.TMPDIR === undefined ? '/dev/shm' : tmpdir();
-  const folder = await mkdtemp(join(above, 'ktls-bench-https-'));
+  const folder = await mkdtemp(join(tmpdir(), 'ktls-bench-https-'));
   const root = join(folder, 'root');
   await mkdir(root);
   for (const size of sizes) await writeFile(join(root, `${size}.bin`), randomFillSync(Buffer.alloc(size)));
