@@ -34,7 +34,7 @@ import { tables } from './tables/index.mjs';
  * @property {string} out
  */
 
-const QUICK_TABLES = ['rivals', 'sizes', 'network', 'modes'];
+const QUICK_TABLES = ['rivals', 'sizes'];
 const BENCH = fileURLToPath(new URL('../', import.meta.url));
 
 /**
@@ -48,7 +48,7 @@ export function parseOptions(argv) {
     .description(
       'Measures ktls-transfer and other programs side by side, and writes results.md, results.json and SVG plots.',
     )
-    .option('--quick', 'small data, few rivals, 3 repetitions: within 3 minutes', false)
+    .option('--quick', 'small data, few rivals, 3 repetitions, nothing in the guest: within 3 minutes', false)
     .addOption(new Option('--tables <names>', `some of ${names.join(', ')}`).argParser(words(names)))
     .option('--sets <names>', `other data sets, of ${DATA_SET_NAMES.join(', ')}`, words())
     .option(
