@@ -2,8 +2,7 @@
 import { type Command, Option } from 'commander';
 
 import type { ProxyConnectTlsOptions, ProxyOptions, ProxyTlsOptions } from '../../types/relay';
-import { invalid, MODES } from '../relay/options';
-import { IDLE_TIMEOUT_MS, MAX_CONNECTIONS } from '../relay/proxy';
+import { IDLE_TIMEOUT_MS, invalid, MAX_CONNECTIONS, MODES } from '../relay/options';
 import {
   addOutputOptions,
   addTimeoutOptions,

@@ -4,12 +4,6 @@ import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 
 import { KtlsError } from '../errors';
-import { doctor } from './command-doctor';
-import { fingerprint, keygen } from './command-keys';
-import { proxy } from './command-proxy';
-import { recv } from './command-recv';
-import { pull, send } from './command-send';
-import { serve } from './command-serve';
 import { EXIT, statusOfError } from './exit-status';
 import {
   addInitiatorOptions,
@@ -68,10 +62,13 @@ function failed(error: unknown, argv: readonly string[]): number {
 }
 
 function createProgram(done: (status: number) => void): Command {
+  // Each command is loaded when it is called: together they take longer to load than a small tree to send.
   const act =
-    <Arguments extends unknown[]>(command: (...given: Arguments) => Promise<number> | number) =>
-    async (...given: Arguments) =>
+    <Arguments extends unknown[]>(load: () => Promise<(...given: Arguments) => Promise<number> | number>) =>
+    async (...given: Arguments) => {
+      const command = await load();
       done(await command(...given));
+    };
 
   const program = new Command('ktls-transfer')
     .description(
@@ -96,7 +93,7 @@ function createProgram(done: (status: number) => void): Command {
           .option('--serve', 'give DIR out to those who pull, and write nothing; implies --keep'),
       ),
     ),
-  ).action(act(recv));
+  ).action(act(async () => (await import('./command-recv.js')).recv));
 
   addSharedOptions(
     addInitiatorOptions(
@@ -117,7 +114,7 @@ function createProgram(done: (status: number) => void): Command {
         )
         .option('--block-threshold <bytes>', 'files of this size travel over all connections', parseInteger),
     ),
-  ).action(act(send));
+  ).action(act(async () => (await import('./command-send.js')).send));
 
   addSharedOptions(
     addWriteOptions(
@@ -130,7 +127,7 @@ function createProgram(done: (status: number) => void): Command {
           .argument('<dir>', 'where the tree goes; made where it is missing'),
       ),
     ),
-  ).action(act(pull));
+  ).action(act(async () => (await import('./command-send.js')).pull));
 
   addProxyOptions(
     program
@@ -140,7 +137,7 @@ function createProgram(done: (status: number) => void): Command {
         'Accepts TCP connections and relays each to the target, outside JavaScript, until a signal ends it: running ' +
           'connections then go on to their ends, unless a second signal comes.',
       ),
-  ).action(act(proxy));
+  ).action(act(async () => (await import('./command-proxy.js')).proxy));
 
   addServeOptions(
     program
@@ -151,7 +148,7 @@ function createProgram(done: (status: number) => void): Command {
           'answered whole, unless a second signal comes. SIGHUP makes it read certificate and key again.',
       )
       .argument('<dir>', 'what is served; nothing outside of it ever is'),
-  ).action(act(serve));
+  ).action(act(async () => (await import('./command-serve.js')).serve));
 
   program
     .command('keygen')
@@ -159,7 +156,7 @@ function createProgram(done: (status: number) => void): Command {
     .description(
       'Prints a new secret of 256 random bits. Where the output is a file, others lose the right to read it.',
     )
-    .action(act(keygen));
+    .action(act(async () => (await import('./command-keys.js')).keygen));
 
   program
     .command('fingerprint')
@@ -168,14 +165,14 @@ function createProgram(done: (status: number) => void): Command {
       "Prints the SHA-256 of a certificate's public key, which the other end takes as --fingerprint.",
     )
     .argument('<cert>', 'certificate, PEM or DER')
-    .action(act(fingerprint));
+    .action(act(async () => (await import('./command-keys.js')).fingerprint));
 
   program
     .command('doctor')
     .summary('say what this machine can do')
     .description('Tries what this kernel can do for TLS, says what is missing and what to do about it.')
     .option('--json', 'the same as one JSON object')
-    .action(act(doctor));
+    .action(act(async () => (await import('./command-doctor.js')).doctor));
 
   return program;
 }

@@ -5,6 +5,11 @@ import type { NativeRelayOptions } from '../native';
 
 export const MODES: readonly RelayMode[] = ['auto', 'copy', 'splice', 'sockmap'];
 
+/** Of a proxy's relays. */
+export const IDLE_TIMEOUT_MS = 600_000;
+/** Of a proxy, at once. */
+export const MAX_CONNECTIONS = 10_000;
+
 /** What nobody waits for: about 24 days, the longest timer there is. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 

@@ -11,7 +11,7 @@ import { listen } from '../listen';
 import type { KernelPolicy, NativeRelayEnd } from '../native';
 import { closeEnd } from './end';
 import { parseEndpoint } from './endpoint';
-import { integer, invalid, MAX_TIMEOUT_MS, relayOptions } from './options';
+import { IDLE_TIMEOUT_MS, integer, invalid, MAX_CONNECTIONS, MAX_TIMEOUT_MS, relayOptions } from './options';
 import { acceptingContext, connectingContext, tlsEnd } from './proxy-tls';
 import { Relay } from './relay';
 
@@ -23,9 +23,6 @@ interface ProxyEvents {
   error: [error: Error];
   close: [];
 }
-
-export const IDLE_TIMEOUT_MS = 600_000;
-export const MAX_CONNECTIONS = 10_000;
 
 export class ProxyServer extends EventEmitter<ProxyEvents> {
   /** Connections that were closed at once, because maxConnections was reached. */

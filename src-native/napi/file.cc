@@ -1,10 +1,8 @@
 // Files that are served: opened and read at once where the kernel has them in memory, else elsewhere
 // than on the event loop. lib/native.ts documents what JavaScript sees.
-#include <errno.h>
-#include <sys/uio.h>
-
 #include <optional>
 
+#include "base/read_cached.h"
 #include "fs/open_file.h"
 #include "napi/addon.h"
 #include "napi/error.h"
@@ -61,13 +59,9 @@ Napi::Value open_file(const Napi::CallbackInfo& info) {
 
 Napi::Value read_cached(const Napi::CallbackInfo& info) {
   auto into = info[2].As<Napi::Uint8Array>();
-  iovec part = {into.Data(), into.ByteLength()};
-  ssize_t got;
-  do {
-    got = preadv2(info[0].As<Napi::Number>().Int32Value(), &part, 1, info[1].As<Napi::Number>().Int64Value(),
-                  RWF_NOWAIT);
-  } while (got < 0 && errno == EINTR);
-  // A file system that cannot tell (EOPNOTSUPP) is one that may have to wait.
+  const ssize_t got =
+      ktls::read_cached(info[0].As<Napi::Number>().Int32Value(), {into.Data(), into.ByteLength()},
+                        info[1].As<Napi::Number>().Int64Value());
   return Napi::Number::New(info.Env(), static_cast<double>(got));
 }
 

@@ -1,9 +1,11 @@
 #include "tls/send_job.h"
 
 #include <errno.h>
-#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
+
+#include "base/read_cached.h"
 
 namespace ktls::tls {
 
@@ -102,23 +104,21 @@ Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
 }
 
 Result<size_t> SendJob::read_file(MutableBytes into) const {
-  iovec part = {into.data(), into.size()};
+  const int fd = range_.file.get();
   ssize_t got;
   do {
-    got = preadv2(range_.file.get(), &part, 1, range_.offset, may_wait_ ? 0 : RWF_NOWAIT);
+    got =
+        may_wait_ ? pread(fd, into.data(), into.size(), range_.offset) : read_cached(fd, into, range_.offset);
   } while (got < 0 && errno == EINTR);
   if (got >= 0) return static_cast<size_t>(got);
-  // A file system that cannot tell (EOPNOTSUPP) is one that may have to wait.
-  if (!may_wait_) return Status::of(Code::would_block);
-  return Status::system("pread", errno);
+  return may_wait_ ? Status::system("pread", errno) : Status::of(Code::would_block);
 }
 
 // Whether the end of the range is in memory; what lies before it then is, too, most often.
 bool SendJob::is_cached() const {
   uint8_t last;
-  iovec part = {&last, 1};
   const off_t at = range_.offset + static_cast<off_t>(range_.count) - 1;
-  return preadv2(range_.file.get(), &part, 1, at, RWF_NOWAIT) == 1;
+  return read_cached(range_.file.get(), {&last, 1}, at) == 1;
 }
 
 }  // namespace ktls::tls
