@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include <iterator>
+#include <utility>
 
 namespace ktls::engine {
 
@@ -76,9 +77,9 @@ Status BlockFiles::claim(BlockFile& file, uint64_t offset, uint64_t length) {
   return Status();
 }
 
-void BlockFiles::mark_failed(BlockFile& file) {
+bool BlockFiles::mark_failed(BlockFile& file) {
   std::lock_guard lock(mutex_);
-  file.failed = true;
+  return !std::exchange(file.failed, true);
 }
 
 bool BlockFiles::has_failed(const BlockFile& file) {

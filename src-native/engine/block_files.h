@@ -39,7 +39,9 @@ class BlockFiles {
 
   // Takes a range of the file that a block will fill; protocol where it is outside, or taken already.
   Status claim(BlockFile& file, uint64_t offset, uint64_t length);
-  void mark_failed(BlockFile& file);
+  // Whether nobody has before: the blocks of one file may fail on several connections at once, and it is
+  // reported by one.
+  bool mark_failed(BlockFile& file);
   bool has_failed(const BlockFile& file);
 
   enum class State : uint8_t { open, whole, given_up, failed };

@@ -148,13 +148,16 @@ Status ReceiverWorker::block_end(Bytes payload) {
   std::shared_ptr<BlockFile> file = std::move(block_file_);
   Status checked = hash_.check(payload);
   if (checked.is(Code::integrity)) {
-    receiver_.block_files_.mark_failed(*file);
-    checked =
-        entry_failed(std::move(checked).with_path(receiver_.sink_->path_of(file->directory, file->name)));
+    checked = block_failed(
+        *file, std::move(checked).with_path(receiver_.sink_->path_of(file->directory, file->name)));
   }
   KTLS_TRY(std::move(checked));
   Result<BlockFiles::State> state = receiver_.block_files_.advance(file, block_length_, std::nullopt);
   return state.ok() ? finish_block_file(*file, *state) : std::move(state).status();
+}
+
+Status ReceiverWorker::block_failed(BlockFile& file, Status reason) {
+  return receiver_.block_files_.mark_failed(file) ? entry_failed(std::move(reason)) : Status();
 }
 
 Status ReceiverWorker::block_file_end(Bytes payload) {
@@ -212,8 +215,7 @@ Status ReceiverWorker::content(Bytes data) {
   if (!block_file_->sink || receiver_.block_files_.has_failed(*block_file_)) return Status();
   Status written = block_file_->sink->write_at(data, offset);
   if (written.ok()) return written;
-  receiver_.block_files_.mark_failed(*block_file_);
-  return entry_failed(std::move(written));
+  return block_failed(*block_file_, std::move(written));
 }
 
 }  // namespace ktls::engine

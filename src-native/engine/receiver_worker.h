@@ -46,6 +46,7 @@ class ReceiverWorker {
   Status block_file(Bytes payload);
   Status block(Bytes payload);
   Status block_end(Bytes payload);
+  Status block_failed(BlockFile& file, Status reason);
   Status block_file_end(Bytes payload);
   Status finish_block_file(BlockFile& file, BlockFiles::State state);
   Status skipped(Bytes payload);
