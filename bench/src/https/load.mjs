@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 
 /** How many connections per second a server of JavaScript is given to open. */
 const OPENED_PER_SECOND = 200;
+/** h2load may wait for ever for connections that it could not open. */
+const END_WITHIN_S = 20;
 
 /**
  * @typedef {object} Load
@@ -32,7 +34,7 @@ export async function load(server, { path, connections, seconds }) {
       ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
       `https://localhost:${server.port}${path}`,
     ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'inherit'], timeout: (warmUp + seconds + END_WITHIN_S) * 1000 },
   );
   const closed = once(client, 'close');
   let text = '';
