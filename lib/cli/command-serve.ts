@@ -1,11 +1,12 @@
 // serve: a static file server over HTTPS, until a signal ends it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 import { formatAddress } from '../address';
 import { createServer, type HttpsServer } from '../https';
 import { listing } from '../https/listing';
 import { answerWithFile } from '../https/send-file';
+import { listen } from '../listen';
 import { Stopped, statusOfSignal } from './exit-status';
 import { readPem } from './options';
 import type { ServeFlags } from './options-serve';
@@ -34,7 +35,8 @@ export async function serve(root: string, flags: ServeFlags): Promise<number> {
     return await withStopSignals(
       (text) => output.warning(text),
       async (signal) => {
-        output.listening(await listen(server, flags.listen));
+        // What befalls it afterwards, stopped() hears of.
+        output.listening(await listen(server, flags.listen, () => {}));
         await stopped(server, signal);
         await new Promise((resolve) => server.close(resolve));
         output.serveEnded(totals);
@@ -72,16 +74,6 @@ async function answer(
     res.setHeader('Content-Security-Policy', "default-src 'none'");
     res.end(page);
   }
-}
-
-function listen(server: HttpsServer, options: ServeFlags['listen']): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options, () => {
-      server.off('error', reject);
-      resolve(server.address() as AddressInfo);
-    });
-  });
 }
 
 /** Resolves with the signal; rejects when it cannot listen any more. */

@@ -68,8 +68,9 @@ function readSecretFile(path: string, warn: (text: string) => void): string {
 /** Asks on the terminal, without echo. */
 export function promptSecret(): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write('Secret: ');
+  // In this order: whoever answers at the sight of the prompt must not be echoed.
   stdin.setRawMode(true);
+  stderr.write('Secret: ');
   stdin.setEncoding('utf8');
   stdin.resume();
   return new Promise((resolve, reject) => {

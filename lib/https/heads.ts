@@ -12,14 +12,12 @@ const MOST = 4096;
 
 interface Head extends Range {
   headers: OutgoingHttpHeaders;
-}
-
-interface Remembered extends Head {
+  /** Of the file that it was decided for. */
   size: number;
   mtimeMs: number;
 }
 
-const remembered = new Map<string, Remembered>();
+const remembered = new Map<string, Head>();
 
 /** Names the answers to requests that want all of what is at `path`; undefined for any other request. */
 export function headKey(

@@ -2,9 +2,9 @@
 // pre-shared key (docs/security.md), and the frames of docs/protocol.md.
 import { hkdfSync } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 
+import { listening } from './listening';
 import { type Frame, frame, type HelloFields, hello, readReport, TYPES } from './transfer-frames';
 
 const TLS = {
@@ -128,13 +128,7 @@ export async function hostileServer(
     peers.add(peer);
     onPeer(peer);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const peer of peers) peer.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
+  return listening(t, server, peers);
 }
 
 /** Frames that any end may pass over. */

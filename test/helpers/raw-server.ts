@@ -1,6 +1,7 @@
 // A TCP server that does to each connection what a test says.
-import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+
+import { listening } from './listening';
 
 /** Returns its port. It is closed with its connections after the test. */
 export async function rawServer(
@@ -13,11 +14,5 @@ export async function rawServer(
     socket.on('error', () => {});
     onConnection(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as { port: number }).port;
+  return listening(t, server, sockets);
 }

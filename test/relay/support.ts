@@ -3,11 +3,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { createProxy, type ProxyOptions, type ProxyServer, type RelayMode } from '../../lib/relay';
 import { CertificateMaker } from '../helpers/certificates';
+import { listening } from '../helpers/listening';
 
 /** What goes with TLS, too. */
 export const TLS_MODES: RelayMode[] = ['auto', 'copy', 'splice'];
@@ -47,13 +48,7 @@ export async function serve(
     socket.on('close', () => sockets.delete(socket));
     onConnection(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { server, port: (server.address() as AddressInfo).port };
+  return { server, port: await listening(t, server, sockets) };
 }
 
 export const echo = (t: Teardown) => serve(t, (socket) => socket.pipe(socket));

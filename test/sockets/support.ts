@@ -7,6 +7,7 @@ import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from
 import { connect, createServer, type KtlsServer, type KtlsSocket } from '../../lib/index';
 import type { ConnectOptions, ServerOptions } from '../../types/index';
 import { CertificateMaker } from '../helpers/certificates';
+import { listening } from '../helpers/listening';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 /** The ciphers that the record layers know, and how each version of TLS names what has them. */
@@ -101,13 +102,7 @@ export async function nodeServer(
     socket.on('error', () => {});
     onSocket(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
+  return listening(t, server, sockets);
 }
 
 export interface Proxy {
