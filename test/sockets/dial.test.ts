@@ -1,11 +1,17 @@
 // The options of net.connect().
 import { ADDRCONFIG } from 'node:dns';
 import { once } from 'node:events';
-import { createServer as createTcpServer, type LookupFunction } from 'node:net';
+import {
+  createServer as createTcpServer,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  type LookupFunction,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+} from 'node:net';
 import t from 'tap';
 
 import { connect, createServer, type KtlsSocket } from '../../lib/index';
 import type { ConnectOptions } from '../../types/index';
+import { deafHost } from '../helpers/deaf-host';
 import { credentials, listen } from './support';
 
 const trust = credentials(t);
@@ -60,6 +66,27 @@ t.test('autoSelectFamily tries every address, or the first alone', async (t) => 
   t.equal(socket.remoteAddress, '127.0.0.1');
   socket.destroy();
   await t.rejects(connect({ ...options, autoSelectFamily: false }), { code: 'ECONNREFUSED' });
+});
+
+t.test('autoSelectFamilyAttemptTimeout bounds the wait for an address that does not answer', async (t) => {
+  const { port } = await listen(t, { cert, key });
+  // Of an address that nothing else here uses.
+  const silent = '127.0.0.9';
+  await deafHost(t, silent, port);
+  // Without the option, the first attempt outlasts connectTimeout.
+  const usual = getDefaultAutoSelectFamilyAttemptTimeout();
+  setDefaultAutoSelectFamilyAttemptTimeout(2 ** 31 - 1);
+  t.teardown(() => setDefaultAutoSelectFamilyAttemptTimeout(usual));
+  const lookup: LookupFunction = (_name, _options, callback) => {
+    callback(null, [
+      { address: silent, family: 4 },
+      { address: '127.0.0.1', family: 4 },
+    ]);
+  };
+  const options = { host: 'localhost', port, ca, lookup, autoSelectFamily: true };
+  const socket = await connect({ ...options, autoSelectFamilyAttemptTimeout: 10 });
+  t.equal(socket.remoteAddress, '127.0.0.1');
+  socket.destroy();
 });
 
 t.test('what net.connect() does not take is an error', async (t) => {
