@@ -10,9 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -88,10 +91,18 @@ inline void write_file(const std::filesystem::path& path, const std::string& con
 }
 
 inline std::string random_content(size_t length, uint32_t seed) {
-  std::string content(length, '\0');
-  for (char& byte : content) {
-    seed = seed * 1664525 + 1013904223;
-    byte = static_cast<char>(seed >> 24);
+  // In blocks, and not byte by byte: under ThreadSanitizer each access of these lines is a call.
+  std::array<uint64_t, 512> block;
+  std::string content;
+  content.reserve(length);
+  uint64_t state = seed;
+  while (content.size() < length) {
+    for (uint64_t& word : block) {
+      state = state * 6364136223846793005 + 1442695040888963407;
+      word = state;
+    }
+    content.append(reinterpret_cast<const char*>(block.data()),
+                   std::min(length - content.size(), sizeof block));
   }
   return content;
 }
@@ -108,7 +119,9 @@ inline std::map<std::string, std::string> describe_tree(const std::filesystem::p
     if (S_ISREG(attributes.st_mode)) {
       std::ifstream file(path, std::ios::binary);
       text += std::to_string(attributes.st_nlink) + " ";
-      text.append(std::istreambuf_iterator<char>(file), {});
+      std::ostringstream content;
+      content << file.rdbuf();
+      text += content.str();
     }
     tree[std::filesystem::relative(path, root).string()] = std::move(text);
   };
