@@ -40,18 +40,16 @@ export async function clientContext(credentials: Credentials): Promise<ClientCon
         // No authority at all: a server that does not take the secret cannot get by with a certificate.
         secureContext: secureContext(credentials, { ca: [] }),
         pskCallback: () => ({ psk, identity: CLIENT_IDENTITY }),
-        checkServerIdentity: () => undefined,
       },
+      checkServerIdentity: () => undefined,
       verify: (tls) => (tls.isSessionReused() ? undefined : secretNotTaken()),
     };
   }
   const pins = parseFingerprints(credentials.fingerprint);
   return {
     authentication: 'certificate',
-    options: {
-      secureContext: secureContext(credentials),
-      ...(pins.length > 0 ? { checkServerIdentity: () => undefined } : {}),
-    },
+    options: { secureContext: secureContext(credentials) },
+    ...(pins.length > 0 ? { checkServerIdentity: () => undefined } : {}),
     verify: (tls, host) =>
       pins.length > 0
         ? refusalByPin(tls, pins)
@@ -260,7 +258,7 @@ function bad(message: string, alert: AlertName): Refusal {
   return { code: 'ERR_KTLS_CERTIFICATE', message, alert };
 }
 
-/** node:tls tells a server what is wrong with a client's chain only through its own server class. */
+/** What is wrong with the peer's chain, as OpenSSL calls it: node:tls tells that only its own servers and clients. */
 export function verifyError(tls: TLSSocket): string | undefined {
   const { ssl } = tls as { ssl?: { verifyError(): (Error & { code?: string }) | null | undefined } };
   // Without a way to ask there is no answer that lets anybody in.

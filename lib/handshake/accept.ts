@@ -28,8 +28,8 @@ export function acceptTls(
     {
       role: 'server',
       authentication: context.authentication,
-      open: (stream) =>
-        new TLSSocket(stream as never, {
+      open: () =>
+        new TLSSocket(undefined as never, {
           ...context.options,
           isServer: true,
           secureContext: context.secureContext,

@@ -1,7 +1,8 @@
 // The end that dials: a TCP connection, and the client's side of the handshake.
 import { connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts } from 'node:net';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, TLSSocket, type TLSSocketOptions } from 'node:tls';
 
+import { verifyError } from '../credentials';
 import { escapeText, KtlsError } from '../errors';
 import { duplicate } from './descriptor';
 import { type Authentication, aborted, type Refusal } from './failure';
@@ -12,15 +13,25 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 /** What a client brings to its handshakes: made once, for any number of connections. */
 export interface ClientContext {
   authentication: Authentication;
-  /** For tls.connect(). `secureContext` among them, for making one costs more than a handshake. */
-  options: ConnectionOptions;
-  /** Judges the server; `tls.authorized` is what node:tls found, and `host` is part of that. */
+  /** For new TLSSocket(). `secureContext` among them, for making one costs more than a handshake. */
+  options: TLSSocketOptions & Pick<ConnectionOptions, 'pskCallback'>;
+  /** To be resumed, where the server will. */
+  session?: Buffer;
+  /** Whether the certificate is for the host; tls.checkServerIdentity() by default. */
+  checkServerIdentity?: ConnectionOptions['checkServerIdentity'];
+  /** Judges the server. `tls.authorized` and `tls.authorizationError` are as tls.connect() leaves them. */
   verify(tls: TLSSocket, host: string): Refusal | undefined;
 }
 
 export interface ConnectBounds extends HandshakeBounds {
   /** The name, or IP address, that the server's certificate must bear. */
   host: string;
+}
+
+/** What tls.connect() uses, too; the types leave it out. */
+interface Client {
+  setServername(name: string): void;
+  setSession(session: Buffer): void;
 }
 
 /** Ownership of `fd` moves here: it is in what the promise resolves with, or closed. */
@@ -31,19 +42,38 @@ export function connectTls(fd: number, context: ClientContext, bounds: ConnectBo
     {
       role: 'client',
       authentication: context.authentication,
-      open: (socket) =>
-        connect({
+      open: () => {
+        const tls = new TLSSocket(undefined as never, {
           ...context.options,
-          socket,
-          host,
-          ...(isIP(host) === 0 ? { servername: host } : {}),
+          // Newer versions of Node bind a session to the name that it was made with, and find that here.
+          ...{ host },
+          requestCert: true,
           // Not that anybody is let in: verify() judges, and tells the peer, which node:tls would not.
           rejectUnauthorized: false,
-        }),
-      verify: (tls) => context.verify(tls, host),
+        });
+        if (context.session !== undefined) (tls as unknown as Client).setSession(context.session);
+        if (isIP(host) === 0) (tls as unknown as Client).setServername(host);
+        return tls;
+      },
+      verify: (tls) => {
+        const reason = verifyError(tls) ?? identityError(tls, host, context.checkServerIdentity);
+        Object.assign(tls, { authorized: reason === undefined, authorizationError: reason ?? null });
+        return context.verify(tls, host);
+      },
     },
     bounds,
   );
+}
+
+/** A session that is resumed was authenticated when it began. */
+function identityError(
+  tls: TLSSocket,
+  host: string,
+  check: ConnectionOptions['checkServerIdentity'] = checkServerIdentity,
+): string | undefined {
+  if (tls.isSessionReused()) return undefined;
+  const error: NodeJS.ErrnoException | undefined = check(host, tls.getPeerCertificate(true));
+  return error && (error.code ?? error.message);
 }
 
 export interface DialOptions {

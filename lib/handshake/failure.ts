@@ -171,24 +171,12 @@ export function notTls(address?: string): KtlsError {
   return failure('ERR_KTLS_NOT_TLS', 'what the peer sent is not TLS: is that the right port?', address);
 }
 
-export function truncated(address?: string): KtlsError {
-  return failure(
-    'ERR_KTLS_TRUNCATED',
-    'the peer closed the connection during the handshake: it stopped, or it is at the limit of its connections',
-    address,
-  );
-}
-
 export function timedOut(timeoutMs: number, address?: string): KtlsError {
   return failure(
     'ERR_KTLS_HANDSHAKE_TIMEOUT',
     `the peer did not finish the TLS handshake within ${timeoutMs} ms: is it up, and is that the right port?`,
     address,
   );
-}
-
-export function tooLarge(limit: number, address?: string): KtlsError {
-  return failure('ERR_KTLS_LIMIT', `the peer's handshake is larger than ${limit} bytes`, address);
 }
 
 export function refused(refusal: Refusal, address?: string): KtlsError {

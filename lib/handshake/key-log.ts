@@ -4,11 +4,9 @@ export class KeyLog {
   /** In hexadecimal, by label. */
   private readonly secrets = new Map<string, string>();
 
-  /** Returns the line's label. */
-  add(line: Buffer): string {
+  add(line: Buffer): void {
     const [label = '', , secret = ''] = line.toString('latin1').trim().split(' ');
     this.secrets.set(label, secret);
-    return label;
   }
 
   /** @throws where it was not logged. */

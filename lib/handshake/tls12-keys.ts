@@ -3,12 +3,14 @@ import { createHmac } from 'node:crypto';
 
 import type { CipherName, TrafficState } from '../native';
 import { SUITES } from './cipher';
-import { HEADER_LENGTH } from './record';
 
 /** Both ends have sent one record under their keys: Finished. */
 const AFTER_FINISHED = 1n;
 const SALT_LENGTH = 4;
 const EXPLICIT_NONCE_LENGTH = 8;
+/** A Finished message of 16 bytes behind header and explicit nonce, before the tag (RFC 5288, 3). */
+const HEADER_LENGTH = 5;
+const FINISHED_RECORD_LENGTH = HEADER_LENGTH + EXPLICIT_NONCE_LENGTH + 16 + 16;
 /** RFC 7905, 2. */
 const CHACHA_IV_LENGTH = 12;
 
@@ -37,11 +39,15 @@ export interface Tls12Secrets {
   randoms: { client: Buffer; server: Buffer };
 }
 
-/** What the record layers start with, behind the Finished of both ends. */
+/**
+ * What the record layers start with, behind the Finished of both ends.
+ *
+ * @param lastSent - Ends with the record of this end's Finished.
+ */
 export function tls12States(
   { cipher, master, randoms }: Tls12Secrets,
   role: 'client' | 'server',
-  ownFinished: Buffer,
+  lastSent: Buffer,
 ): { tx: TrafficState; rx: TrafficState } {
   const { keyLength, hash } = SUITES[cipher];
   const chacha = cipher === 'TLS_CHACHA20_POLY1305_SHA256';
@@ -60,15 +66,16 @@ export function tls12States(
   };
   const peer = role === 'client' ? 'server' : 'client';
   return {
-    tx: keys(role, nextNonce(ownFinished)),
+    tx: keys(role, chacha ? Buffer.alloc(0) : nextNonce(lastSent)),
     // The peer's nonces come with its records.
     rx: keys(peer, Buffer.alloc(EXPLICIT_NONCE_LENGTH)),
   };
 }
 
 /** OpenSSL starts anywhere and counts on (RFC 5288, 3: no explicit nonce twice under one key); so do we. */
-function nextNonce(ownFinished: Buffer): Buffer {
-  const nonce = Buffer.from(ownFinished.subarray(HEADER_LENGTH, HEADER_LENGTH + EXPLICIT_NONCE_LENGTH));
+function nextNonce(lastSent: Buffer): Buffer {
+  const finished = lastSent.subarray(-FINISHED_RECORD_LENGTH);
+  const nonce = Buffer.from(finished.subarray(HEADER_LENGTH, HEADER_LENGTH + EXPLICIT_NONCE_LENGTH));
   nonce.writeBigUInt64BE(BigInt.asUintN(64, nonce.readBigUInt64BE(0) + 1n), 0);
   return nonce;
 }

@@ -136,8 +136,7 @@ export class HttpsServer extends Server {
     const { requestCert, rejectUnauthorized, _sharedCreds } = this.#internals;
     const { ALPNProtocols = ['http/1.1'], ALPNCallback, SNICallback } = this.#options;
     const options: TLSSocketOptions = {
-      // For its OCSPRequest listeners.
-      server: this,
+      ...(this.listenerCount('OCSPRequest') > 0 ? { server: this.#ocspServer() } : {}),
       requestCert,
       ...(ALPNCallback === undefined ? { ALPNProtocols } : { ALPNCallback }),
       SNICallback: this.#ticketKeys.ring.attachChosen(
@@ -151,6 +150,13 @@ export class HttpsServer extends Server {
       verify: (tls) => (requestCert && rejectUnauthorized ? refusalOfClient(tls) : undefined),
       identity: () => undefined,
     };
+  }
+
+  /** What a TLSSocket needs of its server to ask for a staple, and nothing else: sessions are in tickets alone. */
+  #ocspServer(): Server {
+    const { _sharedCreds } = this.#internals;
+    const listenerCount = (event: string) => (event === 'OCSPRequest' ? this.listenerCount(event) : 0);
+    return { _sharedCreds, listenerCount, emit: this.emit.bind(this) } as unknown as Server;
   }
 
   #contextOf(servername: string): SecureContext | undefined {

@@ -69,16 +69,15 @@ export async function socketClientContext(
       ? context
       : { ...context, options: { ...context.options, ALPNProtocols } };
   }
-  const { session, checkServerIdentity, minDHSize, rejectUnauthorized = true } = options;
+  const { session, checkServerIdentity, rejectUnauthorized = true } = options;
   return {
     authentication: 'certificate',
     options: {
       secureContext: options.secureContext ?? socketSecureContext(options),
-      ...(session === undefined ? {} : { session }),
       ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
-      ...(checkServerIdentity === undefined ? {} : { checkServerIdentity }),
-      ...(minDHSize === undefined ? {} : { minDHSize }),
     },
+    ...(session === undefined ? {} : { session }),
+    ...(checkServerIdentity === undefined ? {} : { checkServerIdentity }),
     verify: (tls, host) =>
       rejectUnauthorized ? refusalByChain(tls.authorized, tls.authorizationError, host) : undefined,
   };

@@ -85,14 +85,13 @@ export class KtlsSocket extends SocketFacts {
       (memory, start, end) => this.#onRead(memory, start, end),
       (error, alert) => this.#onEnd(error, alert),
       (error) => this.#onWritten(error),
-      (message) => session?.feedTicket(message),
+      (message) => this.#onTicket(message),
     );
     // Of a suite of TLS 1.2 the record layer knows no more than how it encrypts.
     const suite = version === 'TLSv1.3' ? cipher : (this.getCipher().standardName as Tls12CipherName);
     this.record = { ...this.native.record, cipher: suite };
     this.authorized = session?.authorized ?? false;
     this.authorizationError = session?.authorizationError;
-    session?.tls.on('session', (ticket: Buffer) => this.emit('session', ticket));
     // The record layer has turned Nagle's algorithm off, which costs bulk nothing and latency much.
     if (options.noDelay === false) this.setNoDelay(false);
     if (options.keepAlive) this.setKeepAlive(true, options.keepAliveInitialDelay);
@@ -130,6 +129,12 @@ export class KtlsSocket extends SocketFacts {
     // What a client is told after its handshake is what the server thinks of it (RFC 8446, 4.4.2.4).
     const refused = alert >= 0 && this.session !== undefined && this.bytesRead === 0;
     this.destroy(refused ? alertFailure(alert, this.session.authentication, this.peerName()) : error);
+  }
+
+  #onTicket(message: Buffer): void {
+    this.session?.feedTicket(message);
+    const session = this.getSession();
+    if (session !== undefined) this.emit('session', session);
   }
 
   // --- Writing -------------------------------------------------------------------------------------

@@ -1,7 +1,12 @@
 #include "napi/handshake_channel.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <sys/socket.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
 
 #include "napi/addon.h"
 #include "napi/callback.h"
@@ -13,15 +18,25 @@ namespace ktls::napi {
 
 namespace {
 
-// Tells a TLS record from anything else by as much of its header as is there (RFC 8446, 5.1), so that
-// a peer which speaks first, and shortly, is not waited for.
-bool may_be_record(const uint8_t* header, size_t length) {
-  if (length > 0 && (header[0] < static_cast<uint8_t>(tls::ContentType::change_cipher_spec) ||
-                     header[0] > static_cast<uint8_t>(tls::ContentType::application_data))) {
+// Of everything a peer sends before it is authenticated. OpenSSL's own bound on a chain is 100 KiB.
+constexpr size_t kMaxHandshakeBytes = 128 * 1024;
+
+// Tells TLS from anything else by as much of the first record's header as is there (RFC 8446, 5.1), so that a
+// peer which speaks another protocol, and shortly, is not waited for.
+bool may_be_tls(const uint8_t* header, size_t length) {
+  if (length > 0 && header[0] != static_cast<uint8_t>(tls::ContentType::alert) &&
+      header[0] != static_cast<uint8_t>(tls::ContentType::handshake)) {
     return false;
   }
   if (length > 1 && header[1] != 3) return false;
   return length < tls::kHeaderLength || (header[3] << 8 | header[4]) <= static_cast<int>(tls::kMaxCiphertext);
+}
+
+// As node:tls words them: ERR_SSL_WRONG_VERSION_NUMBER.
+std::string error_code(std::string_view reason) {
+  std::string code = "ERR_SSL_";
+  for (char c : reason) code += c == ' ' ? '_' : static_cast<char>(toupper(static_cast<unsigned char>(c)));
+  return code;
 }
 
 }  // namespace
@@ -44,10 +59,17 @@ struct HandshakeChannel::Poll {
 Napi::Function HandshakeChannel::define(Napi::Env env) {
   return DefineClass(env, "HandshakeChannel",
                      {
-                         InstanceMethod<&HandshakeChannel::read_record>("readRecord"),
+                         InstanceMethod<&HandshakeChannel::attach>("attach"),
+                         InstanceMethod<&HandshakeChannel::proceed>("proceed"),
+                         InstanceMethod<&HandshakeChannel::flush>("flush"),
+                         InstanceMethod<&HandshakeChannel::discard>("discard"),
+                         InstanceMethod<&HandshakeChannel::outcome>("outcome"),
                          InstanceMethod<&HandshakeChannel::write>("write"),
                          InstanceMethod<&HandshakeChannel::shut_down>("shutDown"),
+                         InstanceMethod<&HandshakeChannel::drain>("drain"),
                          InstanceMethod<&HandshakeChannel::release>("release"),
+                         InstanceMethod<&HandshakeChannel::feed>("feed"),
+                         InstanceAccessor<&HandshakeChannel::peer_alert>("peerAlert"),
                          InstanceMethod<&HandshakeChannel::close>("close"),
                      });
 }
@@ -87,59 +109,133 @@ HandshakeChannel::~HandshakeChannel() {
   close_now();
 }
 
-Napi::Value HandshakeChannel::read_record(const Napi::CallbackInfo& info) {
+Napi::Value HandshakeChannel::attach(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  if (wanted_ & UV_READABLE) return env.Undefined();
-  Status status = receive();
-  if (status.is(Code::end_of_stream)) return env.Null();
-  bool waits = status.is(Code::would_block);
-  if (waits) status = want(UV_READABLE);
-  if (!status.ok()) throw_error(env, status);
-  if (waits || !status.ok()) return env.Undefined();
-  received_ = 0;
-  return Napi::Buffer<uint8_t>::Copy(env, record_.data(), record_.size());
+  Napi::MaybeOrValue<Napi::Value> made = Napi::Nothing<Napi::Value>();
+  auto make = info[0].As<Napi::Function>();
+  handshake_ = tls::SslHandshake::take([&] { made = make.Call({}); }, *this);
+  if (env.IsExceptionPending()) return env.Undefined();
+  if (handshake_ == nullptr || made.IsNothing()) {
+    throw_error(env,
+                Status::fail(Code::unsupported,
+                             "the TLS of this runtime is no OpenSSL that can be reached: run under Node.js"));
+    return env.Undefined();
+  }
+  return made.Unwrap();
 }
 
-Status HandshakeChannel::receive() {
+Napi::Value HandshakeChannel::proceed(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  // On the stack, for a callback of node:tls may close this.
+  [[maybe_unused]] Napi::Object self = Value();
+  if (handshake_ == nullptr || wanted_ & UV_READABLE) return Napi::Boolean::New(env, false);
+  tls::SslHandshake::Step step = handshake_->proceed();
+  if (env.IsExceptionPending()) return env.Undefined();
+  if (step == tls::SslHandshake::Step::done) return Napi::Boolean::New(env, true);
+  collect_output();
+  Status sent = send_waiting();
+  if (step == tls::SslHandshake::Step::failed) {
+    throw_failure(env);
+    return env.Undefined();
+  }
+  // A peer that takes nothing any more may have said why: reading finds that, or the end.
+  if (handshake_->starved() || !sent.ok()) sent = want(UV_READABLE);
+  if (!sent.ok()) throw_error(env, sent);
+  return Napi::Boolean::New(env, false);
+}
+
+void HandshakeChannel::throw_failure(Napi::Env env) {
+  if (const Status& failure = handshake_->wire_failure(); failure.is(Code::end_of_stream)) {
+    throw_error(
+        env, Status::fail(Code::truncated,
+                          "the peer closed the connection during the handshake: it stopped, or it is at the "
+                          "limit of its connections"));
+  } else if (!failure.ok()) {
+    throw_error(env, failure);
+  } else {
+    const std::string& reason = handshake_->reason();
+    Napi::Error error = Napi::Error::New(env, reason);
+    error.Set("code", Napi::String::New(env, error_code(reason)));
+    error.Set("reason", Napi::String::New(env, reason));
+    error.ThrowAsJavaScriptException();
+  }
+}
+
+Result<size_t> HandshakeChannel::receive(MutableBytes memory) {
   if (!fd_) return Status::system("recv", EBADF);
-  if (received_ == 0) record_.resize(tls::kHeaderLength);
   for (;;) {
-    ssize_t count = recv(fd_.get(), record_.data() + received_, record_.size() - received_, 0);
+    ssize_t count = recv(fd_.get(), memory.data(), memory.size(), 0);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) return Status::of(Code::would_block);
     if (count < 0) return Status::system("recv", errno);
-    if (count == 0 && received_ == 0) return Status::of(Code::end_of_stream);
-    if (count == 0) return Status::fail(Code::truncated, "the peer went away in the middle of a record");
+    if (count == 0) return Status::of(Code::end_of_stream);
+    for (ssize_t i = 0; i < count && received_ + i < sizeof first_; i++) first_[received_ + i] = memory[i];
     received_ += count;
-    if (!may_be_record(record_.data(), received_)) {
-      return Status::fail(Code::bad_record, "what the peer sent is not a TLS record");
+    if (!may_be_tls(first_, std::min(received_, sizeof first_))) {
+      return Status::fail(Code::bad_record, "what the peer sent is not TLS");
     }
-    if (received_ == tls::kHeaderLength) {
-      record_.resize(tls::kHeaderLength + (record_[3] << 8 | record_[4]));
+    if (received_ > kMaxHandshakeBytes) {
+      return Status::fail(Code::limit, "the peer's handshake is larger than " +
+                                           std::to_string(kMaxHandshakeBytes) + " bytes");
     }
-    if (received_ >= tls::kHeaderLength && received_ == record_.size()) return Status();
+    return static_cast<size_t>(count);
   }
 }
 
-Napi::Value HandshakeChannel::write(const Napi::CallbackInfo& info) {
+void HandshakeChannel::on_output() {
+  collect_output();
+  // Whether that or the answer fails, reading finds out.
+  [[maybe_unused]] Status sent = send_waiting();
+  [[maybe_unused]] Status waiting = want(UV_READABLE);
+}
+
+void HandshakeChannel::collect_output() {
+  std::vector<uint8_t>& output = handshake_->output();
+  waiting_.insert(waiting_.end(), output.begin(), output.end());
+  output.clear();
+}
+
+Status HandshakeChannel::send_waiting() {
+  if (waiting_.empty() || wanted_ & UV_WRITABLE) return Status();
+  Result<size_t> sent = send_some(waiting_);
+  if (!sent.ok()) {
+    waiting_.clear();
+    return std::move(sent).status();
+  }
+  waiting_.erase(waiting_.begin(), waiting_.begin() + *sent);
+  return waiting_.empty() ? Status() : want(UV_WRITABLE);
+}
+
+Napi::Value HandshakeChannel::flush(const Napi::CallbackInfo& info) {
+  collect_output();
+  if (Status sent = send_waiting(); !sent.ok()) throw_error(info.Env(), sent);
+  return Napi::Boolean::New(info.Env(), waiting_.empty());
+}
+
+void HandshakeChannel::discard(const Napi::CallbackInfo&) { handshake_->end(); }
+
+Napi::Value HandshakeChannel::outcome(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  auto buffer = info[0].As<Napi::Buffer<uint8_t>>();
-  Bytes data(buffer.Data(), buffer.Length());
-  Status status;
-  if (waiting_.empty()) {
-    Result<size_t> sent = send_some(data);
-    if (sent.ok()) {
-      data = data.subspan(*sent);
-    } else {
-      status = std::move(sent).status();
-    }
-  }
-  if (status.ok() && !data.empty()) {
-    waiting_.insert(waiting_.end(), data.begin(), data.end());
-    status = want(UV_WRITABLE);
-  }
-  if (!status.ok()) throw_error(env, status);
-  return Napi::Boolean::New(env, waiting_.empty());
+  auto copy = [env](Bytes bytes) { return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size()); };
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("sentAfterFinished", Napi::BigInt::New(env, handshake_->sent_after_finished()));
+  result.Set("lastSent", copy(handshake_->last_sent()));
+  result.Set("clientRandom", copy(handshake_->client_random()));
+  result.Set("serverRandom", copy(handshake_->server_random()));
+  return result;
+}
+
+Napi::Value HandshakeChannel::peer_alert(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int alert = handshake_ == nullptr ? -1 : handshake_->peer_alert();
+  return alert < 0 ? env.Undefined() : Napi::Value(Napi::Number::New(env, alert));
+}
+
+Napi::Value HandshakeChannel::write(const Napi::CallbackInfo& info) {
+  auto data = info[0].As<Napi::Buffer<uint8_t>>();
+  waiting_.insert(waiting_.end(), data.Data(), data.Data() + data.Length());
+  if (Status sent = send_waiting(); !sent.ok()) throw_error(info.Env(), sent);
+  return Napi::Boolean::New(info.Env(), waiting_.empty());
 }
 
 Result<size_t> HandshakeChannel::send_some(Bytes data) {
@@ -162,14 +258,39 @@ void HandshakeChannel::shut_down(const Napi::CallbackInfo&) {
   if (fd_) shutdown(fd_.get(), SHUT_WR);
 }
 
+Napi::Value HandshakeChannel::drain(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  uint8_t memory[4096];
+  Result<size_t> received = Status::of(Code::would_block);
+  do {
+    received = receive(memory);
+  } while (received.ok());
+  Status status = std::move(received).status();
+  if (status.is(Code::would_block))
+    status = want(UV_READABLE);
+  else if (status.is(Code::end_of_stream))
+    return Napi::Boolean::New(env, false);
+  if (!status.ok()) throw_error(env, status);
+  return Napi::Boolean::New(env, true);
+}
+
 Napi::Value HandshakeChannel::release(const Napi::CallbackInfo& info) {
+  if (handshake_ != nullptr) handshake_->end();
   Fd fd = std::move(fd_);
   // libuv forgets the descriptor at once, though it keeps the handle for a turn of the loop.
   close_now();
   return Napi::Number::New(info.Env(), fd.release());
 }
 
-void HandshakeChannel::close(const Napi::CallbackInfo&) { close_now(); }
+void HandshakeChannel::feed(const Napi::CallbackInfo& info) {
+  auto record = info[0].As<Napi::Buffer<uint8_t>>();
+  if (handshake_ != nullptr) handshake_->feed({record.Data(), record.Length()});
+}
+
+void HandshakeChannel::close(const Napi::CallbackInfo&) {
+  if (handshake_ != nullptr) handshake_->end();
+  close_now();
+}
 
 Status HandshakeChannel::want(int events) {
   wanted_ |= events;

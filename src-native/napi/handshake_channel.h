@@ -1,4 +1,4 @@
-// A TCP socket on the event loop while node:tls does its handshake over it in JavaScript.
+// A TCP socket on the event loop while the handshake of node:tls is done over it.
 #pragma once
 
 #include <napi.h>
@@ -10,15 +10,17 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/status.h"
+#include "tls/record_layer.h"
+#include "tls/ssl_handshake.h"
 
 namespace ktls::napi {
 
-// Reads header, then body, never more: what follows a record stays in the kernel's queue for the
-// record layer that takes the descriptor over. lib/native.ts documents what JavaScript sees.
+// Nothing behind the handshake is read: it stays in the kernel's queue for the record layer that takes the
+// descriptor over. lib/native.ts documents what JavaScript sees.
 //
 // While it waits for the socket its JavaScript object is kept from the garbage collector and its poll
 // handle keeps the loop alive; otherwise neither.
-class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel> {
+class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>, private tls::SslHandshake::Wire {
  public:
   static Napi::Function define(Napi::Env env);
 
@@ -29,14 +31,27 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel> {
   // Outlives the channel until libuv has let go of it.
   struct Poll;
 
-  Napi::Value read_record(const Napi::CallbackInfo& info);
+  Napi::Value attach(const Napi::CallbackInfo& info);
+  Napi::Value proceed(const Napi::CallbackInfo& info);
+  Napi::Value flush(const Napi::CallbackInfo& info);
+  void discard(const Napi::CallbackInfo& info);
+  Napi::Value outcome(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
   void shut_down(const Napi::CallbackInfo& info);
+  Napi::Value drain(const Napi::CallbackInfo& info);
   Napi::Value release(const Napi::CallbackInfo& info);
+  void feed(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
-  // Reads until the record is whole: ok; would_block; end_of_stream between two records.
-  Status receive();
+  Result<size_t> receive(MutableBytes memory) override;
+  void on_output() override;
+
+  Napi::Value peer_alert(const Napi::CallbackInfo& info);
+  // What the handshake wrote joins what waits.
+  void collect_output();
+  // Sends what waits, as far as the kernel takes it.
+  Status send_waiting();
+  void throw_failure(Napi::Env env);
   // Sends from the front of `data` what the kernel takes now, and returns how much that was.
   Result<size_t> send_some(Bytes data);
   // Waits for `events` beside those waited for already; each is waited for once.
@@ -57,8 +72,9 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel> {
   Napi::FunctionReference on_written_;
   Napi::AsyncContext context_;
 
-  // The record being read: header and as much of the body as came.
-  std::vector<uint8_t> record_;
+  std::unique_ptr<tls::SslHandshake> handshake_;
+  // The start of the first record's header, and how many bytes have come in all.
+  uint8_t first_[tls::kHeaderLength] = {};
   size_t received_ = 0;
   // What the kernel did not take yet.
   std::vector<uint8_t> waiting_;

@@ -1,8 +1,9 @@
 // A handshake that fails says why, on both ends, by a code that tells the cases apart.
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { Duplex } from 'node:stream';
 import { connect as connectTlsSocket, createServer as createTlsServer } from 'node:tls';
 import t, { type Test } from 'tap';
 
@@ -16,7 +17,6 @@ import { dialTcp } from '../../lib/handshake/connect';
 import { alertFailure } from '../../lib/handshake/failure';
 import { generateSecret, preSharedKey } from '../../lib/secret';
 import { CertificateMaker } from '../helpers/certificates';
-import { deafHost } from '../helpers/deaf-host';
 import { rawServer } from '../helpers/raw-server';
 import { ALERT, RecordSocket } from '../helpers/record';
 import { temporaryFolder } from '../helpers/temporary-folder';
@@ -343,22 +343,9 @@ t.test('server: a ClientHello that is larger than any handshake', async (t) => {
 });
 
 t.test('server: small records without end', async (t) => {
-  const psk = await preSharedKey(secret);
-  const flood = (socket: Socket) => {
-    // A true ClientHello, and then change_cipher_spec, which TLS 1.3 ignores.
-    const stream = new Duplex({
-      read: () => {},
-      write: (hello, _, done) => {
-        const ignored = Array(30_000).fill(Buffer.of(20, 3, 3, 0, 1, 1));
-        socket.write(Buffer.concat([hello, ...ignored]));
-        done();
-      },
-    });
-    const options = { ciphers: 'TLS_AES_128_GCM_SHA256', minVersion: 'TLSv1.3' as const, ca: [] };
-    const pskCallback = () => ({ psk, identity: 'ktls-transfer client 1' });
-    const foreign = connectTlsSocket({ socket: stream, ...options, pskCallback }).on('error', () => {});
-    t.teardown(() => foreign.destroy());
-  };
+  // A ClientHello of 100,000 bytes, each in a record of its own.
+  const start = Buffer.of(22, 3, 3, 0, 4, 1, 0x01, 0x86, 0xa0);
+  const flood = (socket: Socket) => socket.write(Buffer.concat([start, ...Array(30_000).fill(record(1))]));
   await t.rejects(talkToServer(t, flood), { code: 'ERR_KTLS_LIMIT' });
 });
 
@@ -381,7 +368,15 @@ t.test('TCP: refused, unknown host, no answer', async (t) => {
 });
 
 t.test('TCP: a host that does not answer', async (t) => {
-  const port = await deafHost(t);
+  // A full backlog takes no further connection, and says nothing.
+  const script = `require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
+    require('fs').writeSync(1, String(this.address().port));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  })`;
+  const deaf = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => deaf.kill('SIGKILL'));
+  const port = Number(String((await once(deaf.stdout, 'data'))[0]));
+  for (let filled = 0; filled < 2; filled++) closeSync(await dialTcp('127.0.0.1', port));
   const error = { code: 'ERR_KTLS_CONNECT_TIMEOUT', address: `127.0.0.1:${port}`, message: /within 100 ms/ };
   await t.rejects(dialTcp('127.0.0.1', port, { timeoutMs: 100 }), error);
   const abort = new AbortController();

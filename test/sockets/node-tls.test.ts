@@ -1,5 +1,6 @@
 // Certificates, ALPN, SNI, sessions and secrets, with node:tls at the other end.
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
 import t from 'tap';
 
@@ -132,6 +133,35 @@ t.test('SNICallback and ALPNCallback choose', async (t) => {
     t.equal(socket.getPeerX509Certificate()?.subject, subject);
     t.equal(socket.alpnProtocol, 'b');
     socket.destroy();
+  }
+});
+
+t.test('an SNICallback may answer later, and refuse', async (t) => {
+  const other = maker.issue('other', 'DNS:other');
+  const { port, server } = await listen(
+    t,
+    {
+      cert,
+      key,
+      SNICallback: (name, done) =>
+        setImmediate(() =>
+          name === 'other'
+            ? done(null, createSecureContext({ cert: other.cert, key: other.key }))
+            : done(new Error('no such name')),
+        ),
+    },
+    (socket) => socket.end('after all'),
+  );
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const versions = { minVersion: version, maxVersion: version };
+    const socket = connectTls({ host: '127.0.0.1', servername: 'other', port, ca, ...versions });
+    t.equal(await text(socket), 'after all');
+    socket.destroy();
+    const refused = once(server, 'tlsClientError');
+    const stranger = connectTls({ host: '127.0.0.1', servername: 'localhost', port, ca, ...versions });
+    const [error] = await Promise.all([once(stranger, 'error'), refused]);
+    t.ok(error);
+    t.match((await refused)[0], { code: 'ERR_KTLS_HANDSHAKE', message: /no such name/ });
   }
 });
 

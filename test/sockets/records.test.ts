@@ -143,7 +143,7 @@ async function forged(t: Parameters<typeof pair>[0]) {
   await new Promise((resolve) => setTimeout(resolve, 100));
   const { fd, cipher, tx, rx, tls } = established;
   tls.destroy();
-  const record = new (native().RecordKey)('seal', { cipher, ...rx, sequence: 2n });
+  const record = new (native().RecordKey)({ cipher, ...rx, sequence: 2n });
   return {
     client: adopt(fd, { cipher, tx, rx }),
     send: (...records: Buffer[]) => pairs[0]?.near.write(Buffer.concat(records)),
