@@ -150,9 +150,9 @@ class Handshake {
 
   /** Nothing of what this end wrote last is sent before the peer has been judged. */
   private settle(): void {
-    // A callback of the program's may have ended it within proceed().
-    if ((this.state as State) === 'over') return;
     const refusal = this.party.verify(this.tls);
+    // A checkServerIdentity of the program's may have aborted it.
+    if (this.state !== 'flight') return;
     if (refusal !== undefined) {
       this.refuse(refusal);
       return;

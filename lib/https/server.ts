@@ -39,8 +39,8 @@ export class HttpsServer extends Server {
   #ticketKeysReady: Promise<unknown> = Promise.resolve();
   /** They stay in memory until they are closed. */
   readonly #sockets = new Set<KtlsSocket>();
-  /** Handshakes that are not done. */
-  readonly #handshakes = new Set<AbortController>();
+  /** Ends the handshakes that are not done. */
+  #aborting = new AbortController();
 
   /** @throws ERR_KTLS_INVALID_OPTION, and what https.createServer() throws */
   constructor(options: HttpsServerOptions, listener?: RequestListener) {
@@ -89,7 +89,8 @@ export class HttpsServer extends Server {
 
   override closeAllConnections(): void {
     super.closeAllConnections();
-    for (const handshake of this.#handshakes) handshake.abort();
+    this.#aborting.abort();
+    this.#aborting = new AbortController();
   }
 
   async #onConnection(tcp: TcpSocket): Promise<void> {
@@ -97,13 +98,12 @@ export class HttpsServer extends Server {
     // Node counts its net.Socket, which ends here: what counts is the connection.
     Object.assign(tcp, { _server: null });
     let socket: KtlsSocket;
-    const handshake = new AbortController();
-    this.#handshakes.add(handshake);
+    const { signal } = this.#aborting;
     const address = formatAddress(remoteAddress, remotePort);
     try {
       await this.#ticketKeysReady;
       const established = await acceptTls(takeDescriptor(tcp), this.#context(), {
-        signal: handshake.signal,
+        signal,
         timeoutMs: this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS,
         address,
       });
@@ -115,8 +115,6 @@ export class HttpsServer extends Server {
       this.#observer.failed(error as Error, address);
       this.emit('tlsClientError', error, tcp);
       return;
-    } finally {
-      this.#handshakes.delete(handshake);
     }
     this.#sockets.add(socket);
     socket.once('close', () => {

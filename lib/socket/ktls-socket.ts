@@ -26,6 +26,9 @@ type Callback = (error?: Error | null) => void;
 /** What waits for its turn among the writes. */
 type Request = FileRequest | OpenRange | KeyUpdate;
 
+/** What some empty chunks stand for. */
+const places = new WeakMap<Buffer, Request>();
+
 const lengthOf = (chunks: Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0);
 
 /**
@@ -53,8 +56,6 @@ export class KtlsSocket extends SocketFacts {
   timeout: number | undefined;
 
   protected readonly native: NativeSocket;
-  /** What some empty chunks stand for. */
-  readonly #places = new WeakMap<Buffer, Request>();
   /** Of fileChunk(), and perhaps not yet written. */
   readonly #unwritten = new Set<OpenRange>();
   #reading = false;
@@ -159,12 +160,12 @@ export class KtlsSocket extends SocketFacts {
 
   /** Chunks, and the files and KeyUpdates whose places some empty ones hold, in order. */
   #writeFrom(chunks: Buffer[], callback: Callback): void {
-    const at = chunks.findIndex((chunk) => chunk.length === 0 && this.#places.has(chunk));
+    const at = chunks.findIndex((chunk) => chunk.length === 0 && places.has(chunk));
     if (at === -1) {
       this.#send(chunks, callback);
       return;
     }
-    const request = this.#places.get(chunks[at] as Buffer) as Request;
+    const request = places.get(chunks[at] as Buffer) as Request;
     const goOn: Callback = (error) =>
       error ? callback(error) : this.#writeFrom(chunks.slice(at + 1), callback);
     const head = chunks.slice(0, at);
@@ -291,7 +292,7 @@ export class KtlsSocket extends SocketFacts {
 
   #place(request: Request): Buffer {
     const place = Buffer.alloc(0);
-    this.#places.set(place, request);
+    places.set(place, request);
     return place;
   }
 

@@ -131,6 +131,7 @@ Napi::Value HandshakeChannel::proceed(const Napi::CallbackInfo& info) {
   if (handshake_ == nullptr || wanted_ & UV_READABLE) return Napi::Boolean::New(env, false);
   tls::SslHandshake::Step step = handshake_->proceed();
   if (env.IsExceptionPending()) return env.Undefined();
+  if (poll_ == nullptr) return Napi::Boolean::New(env, false);
   if (step == tls::SslHandshake::Step::done) return Napi::Boolean::New(env, true);
   collect_output();
   Status sent = send_waiting();

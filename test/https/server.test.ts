@@ -79,6 +79,18 @@ t.test('client certificates: asked for, judged, and shown by req.socket', async 
   t.match(await refused, [{ code: 'ERR_KTLS_CERTIFICATE' }, { destroyed: true }]);
 });
 
+t.test('a callback of the handshake may end it', async (t) => {
+  const ALPNCallback = () => {
+    server.closeAllConnections();
+    return 'http/1.1';
+  };
+  const { port, server } = await serve(t, { ...identity, ALPNCallback });
+  const ended = once(server, 'tlsClientError');
+  const socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['http/1.1'] });
+  await t.rejects(once(socket, 'secureConnect'));
+  t.match(await ended, [{ name: 'AbortError' }]);
+});
+
 t.test('by server name: addContext() and SNICallback choose the certificate', async (t) => {
   const other = maker.issue('other', 'DNS:other.example');
   const certificateFor = async (port: number, servername: string) => {

@@ -111,6 +111,16 @@ t.test('a server that is not trusted is refused, unless rejectUnauthorized is fa
   judged.destroy();
 });
 
+t.test('checkServerIdentity may abort the handshake', async (t) => {
+  const { port } = await listen(t, { cert, key });
+  const aborting = new AbortController();
+  const { signal } = aborting;
+  const checkServerIdentity = () => void aborting.abort();
+  await t.rejects(connect({ host: 'localhost', port, ca, signal, checkServerIdentity }), {
+    name: 'AbortError',
+  });
+});
+
 t.test('SNICallback and ALPNCallback choose', async (t) => {
   const other = maker.issue('other', 'DNS:other');
   const { port } = await listen(
