@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstring>
 
-#include "net/socket.h"
 #include "net/wait.h"
 
 namespace ktls::engine {
@@ -34,9 +33,7 @@ Status wait_writable(const tls::Connection& connection, const Patience& patience
 }  // namespace
 
 Link::Link(std::unique_ptr<tls::Connection> connection)
-    : connection_(std::move(connection)), in_(new uint8_t[kInCapacity]) {
-  net::stop_pacing_to_oneself(connection_->fd());
-}
+    : connection_(std::move(connection)), in_(new uint8_t[kInCapacity]) {}
 
 Status Link::reserve(size_t payload, const Patience& patience) {
   if (out_.space() >= wire::kFrameHeaderLength + payload) return Status();

@@ -1,8 +1,11 @@
-// Which congestion control a transfer's sockets have: read back from the kernel.
+// Which congestion control the sockets of connections have: read back from the kernel.
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <fstream>
+
 #include "net/socket.h"
-#include "tests/engine_support.h"
+#include "tests/tls_connection_support.h"
 
 namespace ktls::test {
 
@@ -53,10 +56,19 @@ TEST(over_loopback_nothing_is_paced_and_other_choices_stay) {
   }
 }
 
-TEST(a_transfer_asks_for_it) {
-  Links links = link_pair();
-  CHECK(!congestion_control(links.client->connection().fd()).starts_with("bbr"));
-  CHECK(!congestion_control(links.server->connection().fd()).starts_with("bbr"));
+TEST(connections_with_tls_and_without_ask_for_it) {
+  for (const std::string& control : permitted()) {
+    if (!control.starts_with("bbr")) continue;
+    auto [client, server] = tcp_pair();
+    set_congestion_control(client.get(), control);
+    set_congestion_control(server.get(), control);
+    const auto encrypted = connection(std::move(client), CipherSuite::aes_128_gcm_sha256, 1, 2, {});
+    Result<std::unique_ptr<Connection>> plain = Connection::create_plain(std::move(server));
+    CHECK_OK(plain);
+    for (const int fd : {encrypted->fd(), (*plain)->fd()}) {
+      CHECK(!congestion_control(fd).starts_with("bbr"));
+    }
+  }
 }
 
 }  // namespace ktls::test

@@ -43,7 +43,8 @@ struct ConnectionOptions {
 class Connection {
  public:
   // Takes the descriptor, makes it non-blocking, sets TCP_NODELAY and, where the system's is tiny, a larger
-  // send buffer, and gives each direction its record layer. kernel_required when policy is `require` and a
+  // send buffer, takes bbr off where the peer is this machine (net/socket.h), and gives each direction its
+  // record layer. kernel_required when policy is `require` and a
   // direction cannot have it; unsupported when there is no OpenSSL: the kernel's record layer, too, gets its
   // keys through it.
   static Result<std::unique_ptr<Connection>> create(Fd fd, const TrafficState& tx, const TrafficState& rx,

@@ -66,14 +66,21 @@ std::string say(const Choice& choice) {
          "; receiving: " + (choice.rx.empty() ? works : choice.rx);
 }
 
+// What every connection's socket has, whoever encrypts.
+Status prepare_socket(int fd) {
+  KTLS_TRY(net::set_nonblocking(fd));
+  KTLS_TRY(net::set_nodelay(fd));
+  net::widen_send_buffer(fd);
+  net::stop_pacing_to_oneself(fd);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState& tx, const TrafficState& rx,
                                                        const ConnectionOptions& options) {
   if (openssl() == nullptr) return Status::fail(Code::unsupported, kNoOpenssl);
-  KTLS_TRY(net::set_nonblocking(fd.get()));
-  KTLS_TRY(net::set_nodelay(fd.get()));
-  net::widen_send_buffer(fd.get());
+  KTLS_TRY(prepare_socket(fd.get()));
   const char* off = "kernel: 'off' was asked for";
   const Choice choice = options.kernel == KernelPolicy::off ? Choice{off, off} : take_over(fd.get(), tx, rx);
   RecordReport report = {choice.tx.empty() ? Placement::kernel : Placement::user,
@@ -105,9 +112,7 @@ Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState
 }
 
 Result<std::unique_ptr<Connection>> Connection::create_plain(Fd fd) {
-  KTLS_TRY(net::set_nonblocking(fd.get()));
-  KTLS_TRY(net::set_nodelay(fd.get()));
-  net::widen_send_buffer(fd.get());
+  KTLS_TRY(prepare_socket(fd.get()));
   auto writer = std::make_unique<PlainWriter>(fd.get());
   auto reader = std::make_unique<PlainReader>(fd.get());
   RecordReport report = {Placement::none, Placement::none, "no encryption: it was asked for, as insecure"};
