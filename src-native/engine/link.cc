@@ -21,15 +21,6 @@ constexpr int kPipeLength = 1 << 20;
 // With less room than this behind what is pending, pending bytes are moved to the front.
 constexpr size_t kWorthReading = size_t{128} << 10;
 
-Status wait_writable(const tls::Connection& connection, const Patience& patience) {
-  Result<short> ready = net::wait(connection.fd(), POLLOUT, patience.cancel, patience.deadline());
-  if (ready.ok()) return Status();
-  if (!ready.is(Code::would_block)) return std::move(ready).status();
-  return Status::fail(
-      Code::idle_timeout,
-      "the peer took no data for " + std::to_string(patience.idle.count()) + " ms: is it still running?");
-}
-
 }  // namespace
 
 Link::Link(std::unique_ptr<tls::Connection> connection)
@@ -48,12 +39,17 @@ Status Link::flush(const Patience& patience) {
     if (taken.ok()) {
       flushed_ += *taken;
     } else if (taken.is(Code::would_block)) {
-      KTLS_TRY(wait_writable(*connection_, patience));
+      KTLS_TRY(wait_writable(patience));
     } else {
       return std::move(taken).status();
     }
   }
-  KTLS_TRY(connection_->flush_all(patience));
+  for (;;) {
+    Status sent = connection_->flush();
+    if (sent.ok()) break;
+    if (!sent.is(Code::would_block)) return sent;
+    KTLS_TRY(wait_writable(patience));
+  }
   flushed_ = 0;
   out_.truncate(0);
   return Status();
@@ -74,7 +70,7 @@ Status Link::send_file(int file, uint64_t offset, size_t count, size_t* sent, co
     if (taken.ok()) {
       *sent += *taken;
     } else if (taken.is(Code::would_block)) {
-      KTLS_TRY(wait_writable(*connection_, patience));
+      KTLS_TRY(wait_writable(patience));
     } else {
       return std::move(taken).status();
     }
@@ -105,7 +101,7 @@ Status Link::splice_file(int file, uint64_t offset, size_t count, size_t* sent, 
       if (taken.ok()) {
         left -= *taken;
       } else if (taken.is(Code::would_block)) {
-        KTLS_TRY(wait_writable(*connection_, patience));
+        KTLS_TRY(wait_writable(patience));
       } else {
         return std::move(taken).status();
       }
@@ -114,6 +110,22 @@ Status Link::splice_file(int file, uint64_t offset, size_t count, size_t* sent, 
   }
   at_frame_boundary_ = *sent == count;
   return Status();
+}
+
+Status Link::wait_writable(const Patience& patience) {
+  const short events = while_waiting ? POLLIN | POLLOUT : POLLOUT;
+  // One for all that comes meanwhile: a peer that only talks must not hold it up.
+  const Deadline end = patience.deadline();
+  do {
+    Result<short> ready = net::wait(connection_->fd(), events, patience.cancel, end);
+    if (ready.is(Code::would_block)) break;
+    if (!ready.ok()) return std::move(ready).status();
+    if (while_waiting && (*ready & POLLIN) != 0) KTLS_TRY(while_waiting());
+    if ((*ready & ~POLLIN) != 0) return Status();
+  } while (!end.passed());
+  return Status::fail(
+      Code::idle_timeout,
+      "the peer took no data for " + std::to_string(patience.idle.count()) + " ms: is it still running?");
 }
 
 void Link::compact() {

@@ -2,6 +2,7 @@
 // other. Lives from HELLO to close_notify, on one thread at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -24,6 +25,10 @@ class Link {
   wire::HashKey hash_key{};
 
   // --- Out ---------------------------------------------------------------------------------------
+
+  // Called when a write has to wait and something has come: takes some of it in, so that two ends that both
+  // write never wait for each other to read. An error ends the write. Unset: what comes waits.
+  std::function<Status()> while_waiting;
 
   // What is written here leaves at the next flush().
   wire::Writer& out() { return out_; }
@@ -71,6 +76,7 @@ class Link {
   void linger(const Patience& patience);
 
  private:
+  Status wait_writable(const Patience& patience);
   void compact();
 
   static constexpr size_t kOutCapacity = size_t{640} << 10;

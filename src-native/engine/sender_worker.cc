@@ -26,10 +26,15 @@ SenderWorker::SenderWorker(Sender& sender, std::unique_ptr<Link> link, FileHash 
       hash_(std::move(hash)) {}
 
 void SenderWorker::run() {
+  link_->while_waiting = [this] {
+    Status taken = take_some();
+    return taken.is(Code::would_block) ? Status() : taken;
+  };
   Status status = work();
   if (status.ok()) status = sender_.crew_.leave_work() ? finish() : leave();
   if (!status.ok()) {
     session().fail(explain(std::move(status)));
+    link_->while_waiting = nullptr;
     say_error(*link_, session().outcome(), session().farewell());
   }
   link_.reset();
@@ -178,18 +183,24 @@ Status SenderWorker::between_entries() {
 Status SenderWorker::flush_if_full() { return link_->out().length() < kFlushAt ? Status() : flush(); }
 
 Status SenderWorker::take_incoming() {
+  // The end of the stream comes after the frames that were read before it: an ERROR among them says why.
+  Status taken = handle_pending();
+  while (taken.ok()) taken = take_some();
+  return taken.is(Code::would_block) ? Status() : taken;
+}
+
+Status SenderWorker::take_some() {
+  KTLS_TRY(link_->fill_now());
+  return handle_pending();
+}
+
+Status SenderWorker::handle_pending() {
   while (!session().stopped()) {
-    // The end of the stream comes after the frames that were read before it: an ERROR among them says why.
     Result<std::optional<Link::Frame>> frame = link_->front_frame();
     if (!frame.ok()) return std::move(frame).status();
-    if (frame->has_value()) {
-      KTLS_TRY(handle(**frame));
-      link_->consume_frame(**frame);
-      continue;
-    }
-    Status filled = link_->fill_now();
-    if (filled.is(Code::would_block)) return Status();
-    KTLS_TRY(std::move(filled));
+    if (!frame->has_value()) return Status();
+    KTLS_TRY(handle(**frame));
+    link_->consume_frame(**frame);
   }
   return Status::of(Code::cancelled);
 }

@@ -60,6 +60,9 @@ class SenderWorker {
   // Says the totals from time to time, which may not be done while a file or a block is open.
   Status between_entries();
   Status take_incoming();
+  // What one read brings; would_block when nothing has come.
+  Status take_some();
+  Status handle_pending();
   Status handle(const Link::Frame& frame);
   // A write that failed says less than the ERROR that the receiver may have sent before it closed.
   Status explain(Status broken);

@@ -16,6 +16,12 @@ void write_filler(wire::Writer& out) {
   out.end();
 }
 
+void keep_buffers_small(int fd) {
+  const int size = 256 << 10;
+  CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+  CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
+}
+
 }  // namespace
 
 TEST(a_sender_that_is_cancelled_says_so) {
@@ -45,6 +51,62 @@ TEST(a_sender_that_is_cancelled_says_so) {
   CHECK_CODE(sent, cancelled);
   CHECK_OK(said);
   CHECK_EQ(said->code, std::string("ABORT_ERR"));
+}
+
+TEST(a_sender_that_waits_for_room_takes_in_what_it_is_told) {
+  Folder from;
+  write_file(from.path / "large", random_content(16 << 20, 1));
+  Links links = link_pair();
+  keep_buffers_small(links.client->connection().fd());
+  keep_buffers_small(links.server->connection().fd());
+  auto user = Cancel::create();
+  auto never = Cancel::create();
+  CHECK_OK(user);
+  CHECK_OK(never);
+  engine::SenderOptions options;
+  options.root = from.path;
+  // All of it may take long on a slow machine, and the sender is right to give up a peer that takes nothing.
+  constexpr std::chrono::minutes kLonger{10};
+  auto sender = engine::Sender::create(options, *user, kLonger, [] {});
+  CHECK_OK(sender);
+  Status sent;
+  std::thread sending([&] { sent = (*sender)->run(std::move(links.client)); });
+  // As much as a receiver that can write none of very many files would say, before it reads the next.
+  Status said;
+  for (int i = 0; i < 1600 && said.ok(); i++) {
+    said = links.server->reserve(wire::kMaxMessageLength, {**never, kLonger});
+    write_filler(links.server->out());
+  }
+  (*user)->set();
+  links.server.reset();
+  sending.join();
+  CHECK_OK(said);
+  CHECK_CODE(sent, cancelled);
+}
+
+TEST(a_peer_that_only_talks_and_takes_nothing_is_given_up) {
+  Folder from;
+  write_file(from.path / "large", random_content(16 << 20, 1));
+  Links links = link_pair();
+  keep_buffers_small(links.client->connection().fd());
+  keep_buffers_small(links.server->connection().fd());
+  auto user = Cancel::create();
+  auto never = Cancel::create();
+  CHECK_OK(user);
+  CHECK_OK(never);
+  engine::SenderOptions options;
+  options.root = from.path;
+  auto sender = engine::Sender::create(options, *user, std::chrono::milliseconds(300), [] {});
+  CHECK_OK(sender);
+  Status sent;
+  std::thread sending([&] { sent = (*sender)->run(std::move(links.client)); });
+  Status said;
+  while (said.ok()) {
+    said = links.server->reserve(wire::kMaxMessageLength, {**never, kLong});
+    write_filler(links.server->out());
+  }
+  sending.join();
+  CHECK_CODE(sent, idle_timeout);
 }
 
 TEST(a_receiver_whose_sender_was_cancelled_is_not_cancelled_itself) {
