@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "net/socket.h"
 #include "net/wait.h"
 
 namespace ktls::engine {
@@ -24,7 +25,9 @@ constexpr size_t kWorthReading = size_t{128} << 10;
 }  // namespace
 
 Link::Link(std::unique_ptr<tls::Connection> connection)
-    : connection_(std::move(connection)), in_(new uint8_t[kInCapacity]) {}
+    : connection_(std::move(connection)), in_(new uint8_t[kInCapacity]) {
+  net::bound_buffers_to_oneself(connection_->fd());
+}
 
 Status Link::reserve(size_t payload, const Patience& patience) {
   if (out_.space() >= wire::kFrameHeaderLength + payload) return Status();

@@ -17,15 +17,20 @@ namespace {
 // A segment over loopback, the longest, and what the kernel counts beside its bytes.
 constexpr int kSmallestSendBuffer = 128 * 1024;
 
-// What autotuning may make of a send buffer, in bytes; 0 when that cannot be read.
-int largest_autotuned_send_buffer() {
-  std::ifstream file("/proc/sys/net/ipv4/tcp_wmem");
-  int least = 0;
-  int initial = 0;
-  int most = 0;
-  file >> least >> initial >> most;
-  return file ? most : 0;
+// Of each direction, between two ends on one machine. What the kernel counts beside the bytes, it adds.
+constexpr int kBufferToOneself = 256 * 1024;
+
+// The last number of a file in /proc/sys/net, in bytes; 0 when it cannot be read.
+int last_number(const char* path) {
+  std::ifstream file(path);
+  int number = 0;
+  for (int next; file >> next;) number = next;
+  return number;
 }
+
+// What autotuning may make of a buffer.
+int largest_autotuned_send_buffer() { return last_number("/proc/sys/net/ipv4/tcp_wmem"); }
+int largest_autotuned_receive_buffer() { return last_number("/proc/sys/net/ipv4/tcp_rmem"); }
 
 struct Address {
   sockaddr_storage storage{};
@@ -136,6 +141,17 @@ void stop_pacing_to_oneself(int fd) {
   for (std::string_view other : {"cubic", "reno"}) {
     if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, other.data(), other.size()) == 0) return;
   }
+}
+
+void bound_buffers_to_oneself(int fd) {
+  if (!is_own(fd)) return;
+  const auto bound = [fd](int option, int most, const char* limit) {
+    // The kernel takes less without an error, and there is no way back to autotuning.
+    if (most <= 2 * kBufferToOneself || last_number(limit) < kSmallestSendBuffer) return;
+    setsockopt(fd, SOL_SOCKET, option, &kBufferToOneself, sizeof kBufferToOneself);
+  };
+  bound(SO_SNDBUF, largest_autotuned_send_buffer(), "/proc/sys/net/core/wmem_max");
+  bound(SO_RCVBUF, largest_autotuned_receive_buffer(), "/proc/sys/net/core/rmem_max");
 }
 
 Result<SocketPair> loopback_pair() {

@@ -21,6 +21,12 @@ void widen_send_buffer(int fd);
 // (net.ipv4.tcp_allowed_congestion_control). Any other congestion control, and any other peer, is left alone.
 void stop_pacing_to_oneself(int fd);
 
+// Bounds what is under way, in each direction, on a socket whose peer is on this machine: autotuning would
+// grow the buffers to megabytes, for a path that is not there, and what waits in them falls out of the
+// caches. Left alone where autotuning stays below, and where net.core.wmem_max and rmem_max (socket(7)) would
+// make it too little. One end must read while it waits to write.
+void bound_buffers_to_oneself(int fd);
+
 struct SocketPair {
   Fd first;
   Fd second;
