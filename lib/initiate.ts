@@ -69,7 +69,10 @@ async function sayHello(
   signal.addEventListener('abort', close, { once: true });
   try {
     signal.throwIfAborted();
-    return await connection.hello(hello, timeouts.handshake);
+    const answer = await connection.hello(hello, timeouts.handshake);
+    // The answer may have come at the moment of the abort, which has closed the connection.
+    signal.throwIfAborted();
+    return answer;
   } catch (error) {
     connection.close();
     throw error;
