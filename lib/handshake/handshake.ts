@@ -2,7 +2,7 @@
 import type { TLSSocket } from 'node:tls';
 
 import { KtlsError } from '../errors';
-import { type CipherName, type NativeHandshakeChannel, native, type TrafficState } from '../native';
+import { type CipherName, native, type TrafficState } from '../native';
 import type { Version } from './cipher';
 import {
   ALERTS,
@@ -18,6 +18,7 @@ import {
   withAddress,
 } from './failure';
 import { HandshakeKeys } from './keys';
+import type { NativeHandshakeChannel } from './native';
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
@@ -124,7 +125,7 @@ class Handshake {
       return;
     }
     const { tls } = this;
-    this.keys = new HandshakeKeys(this.party.role, tls, () => this.channel.outcome());
+    this.keys = new HandshakeKeys(this.party.role, tls, this.channel);
     // From this socket, never from a server's shared event by client_random: an attacker may repeat the
     // random of another connection, and its keys must not be taken for that one's.
     tls.on('keylog', (line: Buffer) => this.keys.log.add(line));

@@ -1,16 +1,11 @@
 // The keys of one connection, from what node:tls logs and says, and what its records looked like.
 import type { TLSSocket } from 'node:tls';
 
-import {
-  type CipherName,
-  type HandshakeOutcome,
-  type NativeRecordKey,
-  native,
-  type TrafficState,
-} from '../native';
+import { type CipherName, native, type TrafficState } from '../native';
 import { recordCipher, type Version } from './cipher';
 import { ALERTS, type AlertName, type Role } from './failure';
 import { KeyLog } from './key-log';
+import type { NativeHandshakeChannel, NativeRecordKey } from './native';
 import { tls12States } from './tls12-keys';
 
 /** RFC 8446, 5.1. */
@@ -31,7 +26,7 @@ export class HandshakeKeys {
   constructor(
     private readonly role: Role,
     private readonly tls: TLSSocket,
-    private readonly outcome: () => HandshakeOutcome,
+    private readonly channel: Pick<NativeHandshakeChannel, 'sentAfterFinished' | 'tls12Outcome'>,
   ) {}
 
   /** @throws where it is something that the record layers do not know. */
@@ -51,14 +46,14 @@ export class HandshakeKeys {
   /** What the record layers start with, once all that the handshake wrote is out. */
   states(): { tx: TrafficState; rx: TrafficState } {
     const { version, cipher } = this.agreed;
-    const { clientRandom: client, serverRandom: server, lastSent, sentAfterFinished } = this.outcome();
     if (version === 'TLSv1.2') {
+      const { clientRandom: client, serverRandom: server, lastSent } = this.channel.tls12Outcome();
       const master = this.log.secretOf('CLIENT_RANDOM');
       return tls12States({ cipher, master, randoms: { client, server } }, this.role, lastSent);
     }
     return {
       // A client's own flight is under its handshake key, so that its first application record is 0.
-      tx: this.state(this.self, sentAfterFinished),
+      tx: this.state(this.self, this.channel.sentAfterFinished),
       // The peer's Finished was the last record read: nothing under its application key was.
       rx: this.state(this.peer, 0n),
     };

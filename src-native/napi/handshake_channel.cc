@@ -63,13 +63,14 @@ Napi::Function HandshakeChannel::define(Napi::Env env) {
                          InstanceMethod<&HandshakeChannel::proceed>("proceed"),
                          InstanceMethod<&HandshakeChannel::flush>("flush"),
                          InstanceMethod<&HandshakeChannel::discard>("discard"),
-                         InstanceMethod<&HandshakeChannel::outcome>("outcome"),
+                         InstanceMethod<&HandshakeChannel::tls12_outcome>("tls12Outcome"),
                          InstanceMethod<&HandshakeChannel::write>("write"),
                          InstanceMethod<&HandshakeChannel::shut_down>("shutDown"),
                          InstanceMethod<&HandshakeChannel::drain>("drain"),
                          InstanceMethod<&HandshakeChannel::release>("release"),
                          InstanceMethod<&HandshakeChannel::feed>("feed"),
                          InstanceAccessor<&HandshakeChannel::peer_alert>("peerAlert"),
+                         InstanceAccessor<&HandshakeChannel::sent_after_finished>("sentAfterFinished"),
                          InstanceMethod<&HandshakeChannel::close>("close"),
                      });
 }
@@ -215,15 +216,18 @@ Napi::Value HandshakeChannel::flush(const Napi::CallbackInfo& info) {
 
 void HandshakeChannel::discard(const Napi::CallbackInfo&) { handshake_->end(); }
 
-Napi::Value HandshakeChannel::outcome(const Napi::CallbackInfo& info) {
+Napi::Value HandshakeChannel::tls12_outcome(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto copy = [env](Bytes bytes) { return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size()); };
   Napi::Object result = Napi::Object::New(env);
-  result.Set("sentAfterFinished", Napi::BigInt::New(env, handshake_->sent_after_finished()));
   result.Set("lastSent", copy(handshake_->last_sent()));
   result.Set("clientRandom", copy(handshake_->client_random()));
   result.Set("serverRandom", copy(handshake_->server_random()));
   return result;
+}
+
+Napi::Value HandshakeChannel::sent_after_finished(const Napi::CallbackInfo& info) {
+  return Napi::BigInt::New(info.Env(), handshake_->sent_after_finished());
 }
 
 Napi::Value HandshakeChannel::peer_alert(const Napi::CallbackInfo& info) {

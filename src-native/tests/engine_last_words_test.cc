@@ -22,6 +22,38 @@ void keep_buffers_small(int fd) {
   CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
 }
 
+// A sender at work on 16 MiB over small buffers, whose peer is the test.
+struct BusySender {
+  explicit BusySender(std::chrono::milliseconds idle) {
+    write_file(from.path / "large", random_content(16 << 20, 1));
+    keep_buffers_small(links.client->connection().fd());
+    keep_buffers_small(links.server->connection().fd());
+    CHECK_OK(user);
+    CHECK_OK(never);
+    engine::SenderOptions options;
+    options.root = from.path;
+    auto created = engine::Sender::create(options, *user, idle, [] {});
+    CHECK_OK(created);
+    sender = std::move(*created);
+    sending = std::thread([this] { sent = sender->run(std::move(links.client)); });
+  }
+
+  // Tells it something, which waits for as long as `patience` has where the sender does not read.
+  Status tell(std::chrono::milliseconds patience) {
+    Status said = links.server->reserve(wire::kMaxMessageLength, {**never, patience});
+    write_filler(links.server->out());
+    return said;
+  }
+
+  Folder from;
+  Links links = link_pair();
+  Result<std::shared_ptr<Cancel>> user = Cancel::create();
+  Result<std::shared_ptr<Cancel>> never = Cancel::create();
+  std::unique_ptr<engine::Sender> sender;
+  std::thread sending;
+  Status sent;
+};
+
 }  // namespace
 
 TEST(a_sender_that_is_cancelled_says_so) {
@@ -54,59 +86,24 @@ TEST(a_sender_that_is_cancelled_says_so) {
 }
 
 TEST(a_sender_that_waits_for_room_takes_in_what_it_is_told) {
-  Folder from;
-  write_file(from.path / "large", random_content(16 << 20, 1));
-  Links links = link_pair();
-  keep_buffers_small(links.client->connection().fd());
-  keep_buffers_small(links.server->connection().fd());
-  auto user = Cancel::create();
-  auto never = Cancel::create();
-  CHECK_OK(user);
-  CHECK_OK(never);
-  engine::SenderOptions options;
-  options.root = from.path;
   // All of it may take long on a slow machine, and the sender is right to give up a peer that takes nothing.
   constexpr std::chrono::minutes kLonger{10};
-  auto sender = engine::Sender::create(options, *user, kLonger, [] {});
-  CHECK_OK(sender);
-  Status sent;
-  std::thread sending([&] { sent = (*sender)->run(std::move(links.client)); });
+  BusySender busy(kLonger);
   // As much as a receiver that can write none of very many files would say, before it reads the next.
   Status said;
-  for (int i = 0; i < 1600 && said.ok(); i++) {
-    said = links.server->reserve(wire::kMaxMessageLength, {**never, kLonger});
-    write_filler(links.server->out());
-  }
-  (*user)->set();
-  links.server.reset();
-  sending.join();
+  for (int i = 0; i < 1600 && said.ok(); i++) said = busy.tell(kLonger);
+  (*busy.user)->set();
+  busy.links.server.reset();
+  busy.sending.join();
   CHECK_OK(said);
-  CHECK_CODE(sent, cancelled);
+  CHECK_CODE(busy.sent, cancelled);
 }
 
 TEST(a_peer_that_only_talks_and_takes_nothing_is_given_up) {
-  Folder from;
-  write_file(from.path / "large", random_content(16 << 20, 1));
-  Links links = link_pair();
-  keep_buffers_small(links.client->connection().fd());
-  keep_buffers_small(links.server->connection().fd());
-  auto user = Cancel::create();
-  auto never = Cancel::create();
-  CHECK_OK(user);
-  CHECK_OK(never);
-  engine::SenderOptions options;
-  options.root = from.path;
-  auto sender = engine::Sender::create(options, *user, std::chrono::milliseconds(300), [] {});
-  CHECK_OK(sender);
-  Status sent;
-  std::thread sending([&] { sent = (*sender)->run(std::move(links.client)); });
-  Status said;
-  while (said.ok()) {
-    said = links.server->reserve(wire::kMaxMessageLength, {**never, kLong});
-    write_filler(links.server->out());
-  }
-  sending.join();
-  CHECK_CODE(sent, idle_timeout);
+  BusySender busy(std::chrono::milliseconds(300));
+  while (busy.tell(kLong).ok()) continue;
+  busy.sending.join();
+  CHECK_CODE(busy.sent, idle_timeout);
 }
 
 TEST(a_receiver_whose_sender_was_cancelled_is_not_cancelled_itself) {

@@ -1,9 +1,8 @@
 #include "tls/libssl.h"
 
-#include <dlfcn.h>
-
 #include <optional>
-#include <type_traits>
+
+#include "tls/find_function.h"
 
 namespace ktls::tls {
 
@@ -11,12 +10,7 @@ namespace {
 
 std::optional<Libssl> find_libssl() {
   Libssl table;
-  auto find = [](auto& function, const char* name) {
-    void* address = dlsym(RTLD_DEFAULT, name);
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
-    return address != nullptr;
-  };
-#define KTLS_FIND(name) find(table.name, #name)
+#define KTLS_FIND(name) find_function(RTLD_DEFAULT, table.name, #name)
   bool whole = KTLS_FIND(SSL_do_handshake) && KTLS_FIND(SSL_read) && KTLS_FIND(SSL_get_error) &&
                KTLS_FIND(SSL_set_bio) && KTLS_FIND(SSL_get_rbio) && KTLS_FIND(SSL_get_wbio) &&
                KTLS_FIND(SSL_set_msg_callback) && KTLS_FIND(SSL_set_ex_data) && KTLS_FIND(SSL_get_ex_data) &&

@@ -1,8 +1,8 @@
 #include "tls/openssl.h"
 
-#include <dlfcn.h>
-
 #include <optional>
+
+#include "tls/find_function.h"
 
 namespace ktls::tls {
 
@@ -10,12 +10,7 @@ namespace {
 
 // False when any function is missing: half a library is of no use.
 bool find_all(void* library, Openssl& table) {
-  auto find = [library](auto& function, const char* name) {
-    void* address = dlsym(library, name);
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(address);
-    return address != nullptr;
-  };
-#define KTLS_FIND(name) find(table.name, #name)
+#define KTLS_FIND(name) find_function(library, table.name, #name)
   return KTLS_FIND(EVP_CIPHER_CTX_new) && KTLS_FIND(EVP_CIPHER_CTX_free) && KTLS_FIND(EVP_CIPHER_CTX_ctrl) &&
          KTLS_FIND(EVP_EncryptInit_ex) && KTLS_FIND(EVP_EncryptUpdate) && KTLS_FIND(EVP_EncryptFinal_ex) &&
          KTLS_FIND(EVP_DecryptInit_ex) && KTLS_FIND(EVP_DecryptUpdate) && KTLS_FIND(EVP_DecryptFinal_ex) &&

@@ -1,8 +1,6 @@
 // A handshake that fails says why, on both ends, by a code that tells the cases apart.
 
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTlsSocket, createServer as createTlsServer } from 'node:tls';
 import t, { type Test } from 'tap';
@@ -17,6 +15,7 @@ import { dialTcp } from '../../lib/handshake/connect';
 import { alertFailure } from '../../lib/handshake/failure';
 import { generateSecret, preSharedKey } from '../../lib/secret';
 import { CertificateMaker } from '../helpers/certificates';
+import { deafHost } from '../helpers/deaf-host';
 import { rawServer } from '../helpers/raw-server';
 import { ALERT, RecordSocket } from '../helpers/record';
 import { temporaryFolder } from '../helpers/temporary-folder';
@@ -368,15 +367,7 @@ t.test('TCP: refused, unknown host, no answer', async (t) => {
 });
 
 t.test('TCP: a host that does not answer', async (t) => {
-  // A full backlog takes no further connection, and says nothing.
-  const script = `require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
-    require('fs').writeSync(1, String(this.address().port));
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-  })`;
-  const deaf = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => deaf.kill('SIGKILL'));
-  const port = Number(String((await once(deaf.stdout, 'data'))[0]));
-  for (let filled = 0; filled < 2; filled++) closeSync(await dialTcp('127.0.0.1', port));
+  const port = await deafHost(t);
   const error = { code: 'ERR_KTLS_CONNECT_TIMEOUT', address: `127.0.0.1:${port}`, message: /within 100 ms/ };
   await t.rejects(dialTcp('127.0.0.1', port, { timeoutMs: 100 }), error);
   const abort = new AbortController();
