@@ -56,7 +56,10 @@ t.test('express, also with its own static()', async (t) => {
 });
 
 t.test('fastify, by its serverFactory', async (t) => {
-  const app = fastify({ serverFactory: (handler) => createServer(identity, handler) });
+  const app = fastify({
+    pluginTimeout: 0,
+    serverFactory: (handler) => createServer(identity, handler),
+  });
   app.get('/text', async () => 'text');
   app.get('/file', (req, reply) => {
     reply.hijack();

@@ -1,6 +1,6 @@
 // Clients that want much, or take their time: what they cost, and when they are shut out. The server is a process of
 // its own, whose memory is read from /proc.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -16,6 +16,7 @@ import { serve } from './support';
 const { ca, server: identity, folder } = credentials(t);
 const MIB = 1024 * 1024;
 const secureContext = createSecureContext({ ca });
+writeFileSync(join(folder, 'small'), 'small');
 
 type Teardown = { teardown(handler: () => unknown): void };
 
@@ -25,23 +26,21 @@ function resident(pid: number): number {
   return Number(kib) * 1024;
 }
 
-/** `command serve`, as a process. */
-async function start(t: Teardown): Promise<{ child: ChildProcess; pid: number; port: number }> {
-  const main = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
-  const args = [
-    'serve',
-    folder,
-    '--listen',
-    '127.0.0.1:0',
-    '--cert',
-    identity.certFile,
-    '--key',
-    identity.keyFile,
-  ];
-  const child = spawn(process.execPath, [main, ...args, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** Serves the folder, as a process, and waits for its clients for ever. */
+async function start(t: Teardown): Promise<{ pid: number; port: number }> {
+  const script = `
+    const { createServer, sendFile } = require(${JSON.stringify(join(__dirname, '..', '..', 'dist', 'https.js'))});
+    const { readFileSync } = require('node:fs');
+    const cert = readFileSync(${JSON.stringify(identity.certFile)});
+    const key = readFileSync(${JSON.stringify(identity.keyFile)});
+    const patience = { keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 };
+    const server = createServer({ cert, key, ...patience }, (req, res) =>
+      sendFile(req, res, req.url, { root: ${JSON.stringify(folder)} }));
+    server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
-  const [line] = await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line');
-  return { child, pid: child.pid as number, port: JSON.parse(line).port };
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  return { pid: child.pid as number, port: Number(line) };
 }
 
 async function open(port: number): Promise<TLSSocket> {
@@ -74,7 +73,6 @@ t.test('a file of 1 GiB to 200 readers that stop costs no more memory than their
   const fd = openSync(join(folder, 'huge'), 'w');
   ftruncateSync(fd, 1024 * MIB);
   closeSync(fd);
-  writeFileSync(join(folder, 'small'), 'small');
   const { pid, port } = await start(t);
   const readers = await openMany(t, port, 200);
   const before = resident(pid);
@@ -91,28 +89,13 @@ t.test('a file of 1 GiB to 200 readers that stop costs no more memory than their
   t.ok(grown < 200, `${Math.round(grown)} MiB more for 200 GiB that wait`);
 });
 
-/** A server that keeps idle connections for ever, as a process. */
-async function startKeeping(t: Teardown): Promise<{ pid: number; port: number }> {
-  const script = `
-    const { createServer } = require(${JSON.stringify(join(__dirname, '..', '..', 'dist', 'https.js'))});
-    const { readFileSync } = require('node:fs');
-    const cert = readFileSync(${JSON.stringify(identity.certFile)});
-    const key = readFileSync(${JSON.stringify(identity.keyFile)});
-    const server = createServer({ cert, key, keepAliveTimeout: 0 }, (req, res) => res.end('small'));
-    server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const [line] = await once(createInterface({ input: child.stdout }), 'line');
-  return { pid: child.pid as number, port: Number(line) };
-}
-
 // How many a machine opens in the time that a test has is its own affair: KTLS_TEST_IDLE=10000 takes two minutes.
 const IDLE = Number(process.env.KTLS_TEST_IDLE ?? 1000);
 
 t.test('idle connections are kept, cost little, and each still answers', async (t) => {
-  const { pid, port } = await startKeeping(t);
+  const { pid, port } = await start(t);
   const ask = async (socket: TLSSocket) => {
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.write('GET /small HTTP/1.1\r\nHost: x\r\n\r\n');
     const [answer] = await once(socket, 'data');
     return String(answer).endsWith('small');
   };

@@ -99,7 +99,8 @@ t.test(
     });
     const ask = (headers = {}) => get(port, '/', { headers });
     const first = await ask();
-    t.same((await ask()).headers, { ...first.headers, date: (await ask()).headers.date });
+    const { date: _, ...again } = (await ask()).headers;
+    t.same({ ...again, date: first.headers.date }, first.headers);
     t.match(first.headers, {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'public, max-age=0',
@@ -219,10 +220,9 @@ t.test('responses of a connection that pipelines come whole, and in order', asyn
 
 t.test('the response finishes when its file is with the kernel, and the connection is kept', async (t) => {
   const finished: Promise<unknown>[] = [];
-  const { port, server } = await serve(t, identity, async (req, res) => {
-    finished.push(once(res, 'finish'));
-    await sendFile(req, res, join(root, 'large.mp4'));
-    t.ok(res.writableEnded);
+  const { port, server } = await serve(t, identity, (req, res) => {
+    const sent = sendFile(req, res, join(root, 'large.mp4')).then(() => t.ok(res.writableEnded));
+    finished.push(sent, once(res, 'finish'));
   });
   let connections = 0;
   server.on('secureConnection', () => {
@@ -234,7 +234,7 @@ t.test('the response finishes when its file is with the kernel, and the connecti
   for (let i = 0; i < 3; i++) t.ok((await get(port, '/', { agent })).body.equals(large));
   // The client may have all of it before the server has heard that the kernel has.
   await Promise.all(finished);
-  t.equal(finished.length, 3);
+  t.equal(finished.length, 6);
   t.equal(connections, 1);
 });
 

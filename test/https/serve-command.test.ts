@@ -101,7 +101,7 @@ t.test('SIGHUP changes the certificate, and connections stay', async (t) => {
 t.test('SIGTERM waits for what is being answered', async (t) => {
   writeFileSync(join(root, 'large'), Buffer.alloc(64 * 1024 * 1024));
   const { command, port } = await start(t);
-  const sent = request({ host: 'localhost', port, ca: trust.ca, path: '/large' }).end();
+  const sent = request({ host: '127.0.0.1', port, ca: trust.ca, path: '/large' }).end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   command.kill('SIGTERM');
   await command.event('warning');
