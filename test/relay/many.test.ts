@@ -9,6 +9,7 @@ import t from 'tap';
 
 import { native } from '../../lib/native';
 import { type RelayMode, relay } from '../../lib/relay';
+import { memoryInUse } from '../helpers/memory';
 import {
   dial,
   echo,
@@ -21,6 +22,9 @@ import {
   serve,
   until,
 } from './support';
+
+// On a machine that does much else.
+t.setTimeout(1_800_000);
 
 /** As many as KTLS_TEST_RELAYS says. */
 const OPENED_AND_ABORTED = Number(process.env.KTLS_TEST_RELAYS ?? 9000);
@@ -47,7 +51,8 @@ for (const [mode, count] of [
     const before = threads();
     t.equal(await ask('open', { count: count - 10, port }), count - 10);
     t.equal(server.connections, count);
-    t.equal(threads(), before);
+    // Node may have started some of its own meanwhile.
+    t.ok(threads() < before + 10);
     if (mode === 'sockmap') t.equal(native().sockmapSupport().entries, 4 * count);
     t.equal(await ask('repeat'), count);
     t.equal(await ask('end'), count);
@@ -88,13 +93,13 @@ t.test('opened and aborted again and again, they leave no descriptor, map entry 
   // What is made once and kept, pools and compiled code among it, is there after these.
   for (const mode of modes) await cycle(mode, 400);
   const descriptors = openDescriptors();
-  const memory = process.memoryUsage().rss;
+  const memory = memoryInUse();
   for (const mode of modes) await cycle(mode, OPENED_AND_ABORTED / modes.length);
   // The far ends learn of their end a moment later.
   await until(() => openDescriptors() <= descriptors + 4, 'no descriptor is left');
   t.equal(native().sockmapSupport().entries, 0);
   // What a relay needs while it runs, kept by each of 60,000, would be a gigabyte.
-  const grown = process.memoryUsage().rss - memory;
+  const grown = memoryInUse() - memory;
   t.ok(grown < 64 << 20, `${grown} bytes more than before`);
 });
 
@@ -103,14 +108,11 @@ t.test('one stalled reader among 100 holds up nobody but its own writer', async 
   const stuck = relay(stalled.a.near, stalled.b.near);
   stuck.catch(() => {});
   stalled.b.far.pause();
+  // Far more than what lies between the two ends can hold.
   const junk = Buffer.alloc(1 << 20);
-  for (let sent = 0; sent < 256; sent++) if (!stalled.a.far.write(junk)) break;
+  const total = 256 * junk.length;
+  for (let sent = 0; sent < total; sent += junk.length) stalled.a.far.write(junk);
   await until(() => stuck.bytesAtoB > 0, 'it moves');
-  let last = -1;
-  while (last !== stuck.bytesAtoB) {
-    last = stuck.bytesAtoB;
-    await pause(50);
-  }
   const { port: target } = await echo(t);
   const { port } = await proxy(t, { target: `127.0.0.1:${target}` });
   const data = randomBytes(500_000);
@@ -122,10 +124,11 @@ t.test('one stalled reader among 100 holds up nobody but its own writer', async 
     }),
   );
   t.same(new Set(answers), new Set([hash(data)]));
-  t.equal(stuck.bytesAtoB, last, 'backpressure: it has not gone on');
+  t.ok(stuck.bytesAtoB < total, 'backpressure: not all has gone on');
+  t.ok(stalled.a.far.writableLength > 0, 'and its writer waits');
   const rest = readAll(stalled.b.far);
   stalled.a.far.end();
   stalled.b.far.end();
-  t.ok((await rest).length >= last);
+  t.equal((await rest).length, total);
   await stuck;
 });

@@ -125,7 +125,9 @@ export async function proxy(
   t: Teardown,
   options: ProxyOptions,
 ): Promise<{ server: ProxyServer; port: number }> {
-  const server = createProxy({ listen: '127.0.0.1:0', ...options });
+  // A loaded machine may take its time: no test is about these.
+  const patience = { connectTimeout: 120_000, handshakeTimeout: 120_000 };
+  const server = createProxy({ listen: '127.0.0.1:0', ...patience, ...options });
   t.teardown(() => server.close({ abort: true }));
   const { port } = await server.listen();
   return { server, port };
@@ -139,15 +141,15 @@ export async function program(
   port: number,
 ): Promise<ChildProcess> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = () => child.exitCode !== null || child.signalCode !== null;
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
   t.teardown(async () => {
-    if (child.exitCode !== null) return;
+    if (ended()) return;
     child.kill('SIGTERM');
     await once(child, 'exit');
   });
-  for (let tries = 0; tries < 400; tries++) {
-    if (child.exitCode !== null) break;
+  while (!ended()) {
     const socket = connect({ port, host: '127.0.0.1' });
     const reached = await new Promise((resolve) => {
       socket.once('connect', () => resolve(true));
@@ -171,7 +173,7 @@ export function run(command: string, args: string[], input?: string | Buffer): P
     const child = execFile(
       command,
       args,
-      { encoding: 'buffer', maxBuffer: 1 << 28, timeout: 60_000 },
+      { encoding: 'buffer', maxBuffer: 1 << 28, timeout: 240_000 },
       (error, stdout, stderr) =>
         resolve({
           status: error === null ? 0 : typeof error.code === 'number' ? error.code : -1,
@@ -187,9 +189,9 @@ export function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-/** Resolves as soon as `condition` holds; throws after a minute. */
+/** Resolves as soon as `condition` holds; throws after four minutes. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 240_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
     await pause(5);
