@@ -256,9 +256,16 @@ export interface NativeSocket {
   /**
    * Sends `head`, then `count` bytes of a file, while nothing else is written: a few at once, where they are in
    * memory and the peer takes them, else from a thread. Gives the bytes, those of the head too;
-   * ERR_KTLS_FILE_CHANGED when the file ends before. What was sent is in bytesWritten then.
+   * ERR_KTLS_FILE_CHANGED when the file ends before. What was sent is in bytesWritten then. Where it is `given`, the
+   * descriptor belongs to the socket from now on, also when this throws.
    */
-  sendFile(fd: number, offset: number, count: number, head: Uint8Array[]): Promise<number> | number;
+  sendFile(
+    fd: number,
+    offset: number,
+    count: number,
+    head: Uint8Array[],
+    given: boolean,
+  ): Promise<number> | number;
   /** Makes the running writeOnThread() or sendFile() reject with ABORT_ERR within milliseconds. */
   cancelJob(): void;
   /** Idempotent. `reset`: the peer is told so by a reset. A running thread is stopped, and rejects. */
@@ -288,9 +295,10 @@ export interface Addon {
   duplicateDescriptor(fd: number): number;
   /**
    * Opens for reading, confined below `root` where that is given (RESOLVE_BENEATH). Undefined where the
-   * kernel would have to ask the disk: openFile() then. The descriptor is the caller's.
+   * kernel would have to ask the disk: openFile() then. The descriptor is the caller's. `facts` get what fstat(2)
+   * says: mode, size, time of the last change of the content in milliseconds.
    */
-  openCachedFile(path: string, root?: string): number | undefined;
+  openCachedFile(path: string, root: string | undefined, facts: Float64Array): number | undefined;
   openFile(path: string, root?: string): Promise<number>;
   /** The number of bytes read; -1 where it would have to wait, or cannot. */
   readCached(fd: number, offset: number, into: Uint8Array): number;

@@ -1,5 +1,6 @@
 // Listens, and gives on only those connections whose handshake is done.
 
+import { setMaxListeners } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
@@ -35,6 +36,8 @@ export class Acceptor {
   private readonly closing = new AbortController();
 
   constructor(private readonly options: AcceptorOptions) {
+    // One listener for each handshake: no leak.
+    setMaxListeners(0, this.closing.signal);
     this.server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) =>
       this.onConnection(socket),
     );

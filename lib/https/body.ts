@@ -62,7 +62,7 @@ async function sendNatively(
 ): Promise<void> {
   // In its turn among the responses of a connection that pipelines, as all that is written to `res`.
   const error = await new Promise<Error | undefined>((resolve) => {
-    res.write(socket.fileChunk(file.fd, start, count, resolve));
+    res.write(socket.fileChunk(file.release(), start, count, resolve));
   });
   // Not before: a server that closes takes what has been ended for idle. And not from within the write, of which
   // `res` may not have heard yet. Where it failed, the socket is destroyed: the length has been promised.

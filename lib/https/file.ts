@@ -1,18 +1,33 @@
 // A file that is about to be served: opened, and known by its attributes.
-import { closeSync, createReadStream, fstatSync, type ReadStream, read, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  type ReadStream,
+  read,
+  type Stats,
+} from 'node:fs';
 import { promisify } from 'node:util';
 
 import { native } from '../native';
 
 const readAsync = promisify(read);
 
+/** What openCachedFile() says of a file. */
+const facts = new Float64Array(3);
+
 export class ServedFile {
   #open = true;
+  #stats: Stats | undefined;
 
   /** @param fd - It belongs to this object from now on. */
   private constructor(
     readonly fd: number,
-    readonly stats: Stats,
+    private readonly mode: number,
+    /** Bytes. */
+    readonly size: number,
+    readonly mtimeMs: number,
   ) {}
 
   /**
@@ -21,17 +36,33 @@ export class ServedFile {
    * @throws with the errno name; EXDEV for a path that leads out of `root`.
    */
   static async open(path: string, root?: string): Promise<ServedFile> {
-    return ServedFile.openCached(path, root) ?? ServedFile.#of(await native().openFile(path, root));
+    const cached = ServedFile.openCached(path, root);
+    if (cached !== undefined) return cached;
+    const fd = await native().openFile(path, root);
+    const { mode, size, mtimeMs } = fstatSync(fd);
+    return new ServedFile(fd, mode, size, mtimeMs);
   }
 
   /** What the kernel has in memory is not worth a thread. Undefined where it has not; throws as open(). */
   static openCached(path: string, root?: string): ServedFile | undefined {
-    const fd = native().openCachedFile(path, root);
-    return fd === undefined ? undefined : ServedFile.#of(fd);
+    const fd = native().openCachedFile(path, root, facts);
+    if (fd === undefined) return undefined;
+    const [mode = 0, size = 0, mtimeMs = 0] = facts;
+    return new ServedFile(fd, mode, size, mtimeMs);
   }
 
-  static #of(fd: number): ServedFile {
-    return new ServedFile(fd, fstatSync(fd));
+  get isFile(): boolean {
+    return (this.mode & constants.S_IFMT) === constants.S_IFREG;
+  }
+
+  get isDirectory(): boolean {
+    return (this.mode & constants.S_IFMT) === constants.S_IFDIR;
+  }
+
+  /** For those who want all of it. */
+  get stats(): Stats {
+    this.#stats ??= fstatSync(this.fd);
+    return this.#stats;
   }
 
   /** The bytes, or fewer where the file ends. */
@@ -43,10 +74,15 @@ export class ServedFile {
     return buffer.subarray(0, bytesRead);
   }
 
+  /** The descriptor, which is the caller's from now on. */
+  release(): number {
+    this.#open = false;
+    return this.fd;
+  }
+
   /** Closes itself. */
   stream(start: number, count: number): ReadStream {
-    this.#open = false;
-    return createReadStream('', { fd: this.fd, start, end: start + count - 1 });
+    return createReadStream('', { fd: this.release(), start, end: start + count - 1 });
   }
 
   close(): void {

@@ -1,29 +1,39 @@
 // What `send` decided for a file, remembered for as long as the file stays as it is: most requests ask for
 // the same few files, and for all of each.
-import type { Stats } from 'node:fs';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import type { Range } from './body';
+import { ServedFile } from './file';
 
 /** Those that `send` sets, where nobody has before. */
 const NAMES = ['Accept-Ranges', 'Cache-Control', 'Last-Modified', 'ETag', 'Content-Type', 'Content-Length'];
 /** Of files; what was remembered first is forgotten first. */
 const MOST = 4096;
 
-interface Head extends Range {
+interface Head {
+  /** What the request leads to, below the same root. */
+  path: string;
   headers: OutgoingHttpHeaders;
+  range: Range;
   /** Of the file that it was decided for. */
   size: number;
   mtimeMs: number;
 }
 
-const remembered = new Map<string, Head>();
+/** A file as it was when its head was decided. */
+interface Known {
+  file: ServedFile;
+  headers: OutgoingHttpHeaders;
+  range: Range;
+}
 
-/** Names the answers to requests that want all of what is at `path`; undefined for any other request. */
+const heads = new Map<string, Head>();
+
+/** Names the answers to requests that want all of what is at a place; undefined for any other request. */
 export function headKey(
   req: IncomingMessage,
   res: ServerResponse,
-  path: string,
+  place: (string | false)[],
   options: object,
 ): string | undefined {
   const { headers } = req;
@@ -35,24 +45,47 @@ export function headKey(
     headers['if-match'] === undefined &&
     headers['if-unmodified-since'] === undefined;
   if (!isPlain || NAMES.some((name) => res.hasHeader(name))) return undefined;
-  for (const _ in options) return `${path}\0${JSON.stringify(options)}`;
-  return path;
+  const key = place.join('\0');
+  for (const _ in options) return `${key}\0${JSON.stringify(options)}`;
+  return key;
 }
 
-/** The head for a file with these attributes. */
-export function recall(key: string, { size, mtimeMs }: Stats): Head | undefined {
-  const head = remembered.get(key);
-  return head !== undefined && head.size === size && head.mtimeMs === mtimeMs ? head : undefined;
+/** The file of a head that still holds; undefined for anything else, what cannot be opened included. */
+export function recall(key: string, root: string | undefined): Known | undefined {
+  const head = heads.get(key);
+  if (head === undefined) return undefined;
+  const file = openAgain(head.path, root);
+  if (file?.isFile && file.size === head.size && file.mtimeMs === head.mtimeMs) {
+    const { headers, range } = head;
+    return { file, headers, range };
+  }
+  file?.close();
+  return undefined;
 }
 
-/** Takes note of what `send` has set, and of the bytes that it wants. */
-export function remember(key: string, { size, mtimeMs }: Stats, res: ServerResponse, range: Range): void {
+function openAgain(path: string, root: string | undefined): ServedFile | undefined {
+  try {
+    return ServedFile.openCached(path, root);
+  } catch {
+    // Why, whoever opens it next will learn.
+    return undefined;
+  }
+}
+
+/** Takes note of what `send` has set for the file at `path`, and of the bytes that it wants. */
+export function remember(
+  key: string,
+  path: string,
+  { size, mtimeMs }: ServedFile,
+  res: ServerResponse,
+  range: Range,
+): void {
   const headers: OutgoingHttpHeaders = {};
   for (const name of NAMES) {
     const value = res.getHeader(name);
     if (value !== undefined) headers[name] = value;
   }
-  remembered.delete(key);
-  if (remembered.size >= MOST) remembered.delete(remembered.keys().next().value as string);
-  remembered.set(key, { ...range, size, mtimeMs, headers });
+  heads.delete(key);
+  if (heads.size >= MOST) heads.delete(heads.keys().next().value as string);
+  heads.set(key, { path, headers, range, size, mtimeMs });
 }

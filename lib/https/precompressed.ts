@@ -19,7 +19,7 @@ export async function openCompressed(
     const extension = EXTENSIONS[encoding];
     if (extension === undefined) break;
     const file = await ServedFile.open(`${path}${extension}`, root).catch(() => undefined);
-    if (file?.stats.isFile()) {
+    if (file?.isFile) {
       res.setHeader('Content-Encoding', encoding);
       return file;
     }

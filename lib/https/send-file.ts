@@ -63,8 +63,19 @@ export async function answerWithFile(
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) res.setHeader(name, value);
   }
+  const asked = withoutQuery(path, root);
+  // What is compressed depends on more than the file.
+  const key = precompressed
+    ? undefined
+    : headKey(req, res, root === undefined ? [path] : [asked, root, index], others);
+  const known = key === undefined ? undefined : recall(key, root);
+  if (known !== undefined) {
+    res.writeHead(res.statusCode, known.headers);
+    await sendBody(req, res, known.file, known.range, signal);
+    return;
+  }
   // The root that `send` sees is not that of the file system: ServedFile confines.
-  const sender = send(req, withoutQuery(path), { ...others, root: '/', index: false }) as Sender;
+  const sender = send(req, asked, { ...others, root: '/', index: false }) as Sender;
   const named = root === undefined ? path : pathBelowRoot(sender, res);
   if (named === undefined) return;
   sender.res = res;
@@ -80,21 +91,22 @@ export async function answerWithFile(
     sender.error(STATUS[(error as NodeJS.ErrnoException).code ?? ''] ?? 500, error as Error);
     return;
   }
-  const range = file.stats.isFile() ? decide(sender, wanted, file, others) : undefined;
+  const range = file.isFile ? decide(sender, wanted, file) : undefined;
   if (range !== undefined) {
+    if (key !== undefined) remember(key, wanted, file, res, range);
     await sendBody(req, res, file, range, signal);
     return;
   }
   file.close();
   if (res.headersSent || res.writableEnded) return;
-  if (root !== undefined && index !== false && file.stats.isDirectory()) sender.redirect(wanted);
+  if (root !== undefined && index !== false && file.isDirectory) sender.redirect(wanted);
   else sender.error(404);
 }
 
-/** As a request has it. */
-function withoutQuery(path: string): string {
-  const [before = ''] = path.split('?', 1);
-  return before;
+/** A path as a request has it may have one; one of the file system has not. */
+function withoutQuery(path: string, root: string | undefined): string {
+  const end = root === undefined ? -1 : path.indexOf('?');
+  return end === -1 ? path : path.slice(0, end);
 }
 
 /** What a percent-encoded path means; undefined where it was refused, and the response has been given. */
@@ -111,7 +123,7 @@ function pathBelowRoot(sender: Sender, res: ServerResponse): string | undefined 
 async function listed(path: string, root: string, onDirectory: DirectoryAnswer): Promise<boolean> {
   const directory = await ServedFile.open(path, root).catch(() => undefined);
   try {
-    if (!directory?.stats.isDirectory()) return false;
+    if (!directory?.isDirectory) return false;
     await onDirectory(directory);
     return true;
   } finally {
@@ -120,20 +132,12 @@ async function listed(path: string, root: string, onDirectory: DirectoryAnswer):
 }
 
 /** Sets status and head; what is to be sent, or undefined where the response has been given. */
-function decide(sender: Sender, path: string, file: ServedFile, options: object): Range | undefined {
-  const { req, res } = sender;
-  const key = headKey(req, res, path, options);
-  const known = key === undefined ? undefined : recall(key, file.stats);
-  if (known !== undefined) {
-    res.writeHead(res.statusCode, known.headers);
-    return known;
-  }
+function decide(sender: Sender, path: string, file: ServedFile): Range | undefined {
   let range: Range | undefined;
   sender.stream = (_path, { start }) => {
     // What `send` says in `end` is never less than `start`, even where there is nothing.
-    range = { start, count: Number(res.getHeader('Content-Length')) };
+    range = { start, count: Number(sender.res.getHeader('Content-Length')) };
   };
   sender.send(path, file.stats);
-  if (key !== undefined && range !== undefined) remember(key, file.stats, res, range);
   return range;
 }

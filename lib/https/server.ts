@@ -1,5 +1,6 @@
 // node:https's server, whose connections are KtlsSockets. Everything of HTTP is Node's own: what is
 // replaced is the listener that makes a tls.TLSSocket out of each TCP connection.
+import { setMaxListeners } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { Server } from 'node:https';
 import type { Socket as TcpSocket } from 'node:net';
@@ -40,7 +41,7 @@ export class HttpsServer extends Server {
   /** They stay in memory until they are closed. */
   readonly #sockets = new Set<KtlsSocket>();
   /** Ends the handshakes that are not done. */
-  #aborting = new AbortController();
+  #aborting = manyListeners();
 
   /** @throws ERR_KTLS_INVALID_OPTION, and what https.createServer() throws */
   constructor(options: HttpsServerOptions, listener?: RequestListener) {
@@ -90,7 +91,7 @@ export class HttpsServer extends Server {
   override closeAllConnections(): void {
     super.closeAllConnections();
     this.#aborting.abort();
-    this.#aborting = new AbortController();
+    this.#aborting = manyListeners();
   }
 
   async #onConnection(tcp: TcpSocket): Promise<void> {
@@ -161,6 +162,13 @@ export class HttpsServer extends Server {
     // As tls.Server has it: the context added last wins.
     return this.#internals._contexts.findLast(([pattern]) => pattern.test(servername))?.[1];
   }
+}
+
+/** One listener for each handshake is no leak. */
+function manyListeners(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 export function createServer(

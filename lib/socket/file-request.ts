@@ -68,7 +68,7 @@ export class FileRequest {
       const range = this.#range(typeof source === 'number' ? source : (handle ?? (source as FileHandle)).fd);
       if (this.#settled || destroyed()) throw this.#aborted();
       this.#stop = () => native.cancelJob();
-      const sent = native.sendFile(range.fd, range.offset, range.count, []);
+      const sent = native.sendFile(range.fd, range.offset, range.count, [], false);
       sending = true;
       this.#succeed(await sent);
     } catch (caught) {

@@ -26,8 +26,9 @@ type Callback = (error?: Error | null) => void;
 /** What waits for its turn among the writes. */
 type Request = FileRequest | OpenRange | KeyUpdate;
 
-/** What some empty chunks stand for. */
-const places = new WeakMap<Buffer, Request>();
+/** What an empty chunk stands for. */
+const REQUEST = Symbol('request');
+type Place = Buffer & { [REQUEST]?: Request };
 
 const lengthOf = (chunks: Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0);
 
@@ -57,7 +58,7 @@ export class KtlsSocket extends SocketFacts {
 
   protected readonly native: NativeSocket;
   /** Of fileChunk(), and perhaps not yet written. */
-  readonly #unwritten = new Set<OpenRange>();
+  readonly #unwritten: OpenRange[] = [];
   #reading = false;
   /** The write, or the end, that native code has not finished. */
   #waiting: Callback | undefined;
@@ -160,12 +161,12 @@ export class KtlsSocket extends SocketFacts {
 
   /** Chunks, and the files and KeyUpdates whose places some empty ones hold, in order. */
   #writeFrom(chunks: Buffer[], callback: Callback): void {
-    const at = chunks.findIndex((chunk) => chunk.length === 0 && places.has(chunk));
+    const at = chunks.findIndex((chunk) => chunk.length === 0 && (chunk as Place)[REQUEST] !== undefined);
     if (at === -1) {
       this.#send(chunks, callback);
       return;
     }
-    const request = places.get(chunks[at] as Buffer) as Request;
+    const request = (chunks[at] as Place)[REQUEST] as Request;
     const goOn: Callback = (error) =>
       error ? callback(error) : this.#writeFrom(chunks.slice(at + 1), callback);
     const head = chunks.slice(0, at);
@@ -207,7 +208,7 @@ export class KtlsSocket extends SocketFacts {
       request.run(this.native, () => this.destroyed && (this.errored ?? true)).then(done);
       return;
     }
-    this.#unwritten.delete(request);
+    this.#forget(request);
     const ran = request.run(this.native, head);
     if (ran instanceof Promise) ran.then(done);
     else done(ran);
@@ -286,13 +287,19 @@ export class KtlsSocket extends SocketFacts {
   fileChunk(fd: number, start: number, count: number, done: (error?: Error) => void): Buffer {
     const range = new OpenRange(fd, start, count, done);
     if (this.destroyed) range.fail(this.errored ?? new AbortError());
-    else this.#unwritten.add(range);
+    else this.#unwritten.push(range);
     return this.#place(range);
   }
 
+  /** The one that is written is, as a rule, the one that was made first. */
+  #forget(range: OpenRange): void {
+    const at = this.#unwritten.indexOf(range);
+    if (at !== -1) this.#unwritten.splice(at, 1);
+  }
+
   #place(request: Request): Buffer {
-    const place = Buffer.alloc(0);
-    places.set(place, request);
+    const place: Place = Buffer.alloc(0);
+    place[REQUEST] = request;
     return place;
   }
 
@@ -302,8 +309,7 @@ export class KtlsSocket extends SocketFacts {
     clearTimeout(this.#timer);
     if (!this.#handedOver) this.native.close(this.#reset);
     this.session?.tls.destroy();
-    for (const request of this.#unwritten) request.fail(error ?? new AbortError());
-    this.#unwritten.clear();
+    for (const range of this.#unwritten.splice(0)) range.fail(error ?? new AbortError());
     this.#onWritten(error ?? new AbortError());
     callback(error);
     setImmediate(() => this.emit('close', error !== null));

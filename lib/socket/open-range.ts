@@ -1,12 +1,14 @@
 // A range of a file that is open and known, in its place among a socket's writes: what a server sends for
 // each request, so that nothing is done but sending.
+import { closeSync } from 'node:fs';
+
 import type { NativeSocket } from '../native';
 
 export class OpenRange {
-  #settled = false;
+  #failed = false;
 
   /**
-   * @param fd - A regular file's; it stays the caller's, who may close it from `done` on.
+   * @param fd - A regular file's; it belongs to this object from now on.
    * @param done - Called once, perhaps from within the write: with an error where not everything was sent.
    */
   constructor(
@@ -21,30 +23,30 @@ export class OpenRange {
    * an error means that nothing more can be sent on this connection.
    */
   run(native: NativeSocket, head: Buffer[]): Error | undefined | Promise<Error | undefined> {
-    if (this.#settled) return undefined;
+    if (this.#failed) return undefined;
     try {
-      const sent = native.sendFile(this.fd, this.start, this.count, head);
+      const sent = native.sendFile(this.fd, this.start, this.count, head, true);
       if (typeof sent !== 'number') {
         return sent.then(
-          () => this.#settle(),
-          (error) => this.#settle(error),
+          () => this.#tell(),
+          (error) => this.#tell(error),
         );
       }
     } catch (error) {
-      return this.#settle(error as Error);
+      return this.#tell(error as Error);
     }
-    return this.#settle();
+    return this.#tell();
   }
 
+  /** Instead of run(), which then does nothing. */
   fail(error: Error): void {
-    this.#settle(error);
+    this.#failed = true;
+    closeSync(this.fd);
+    this.#tell(error);
   }
 
-  #settle(error?: Error): Error | undefined {
-    if (!this.#settled) {
-      this.#settled = true;
-      this.done(error);
-    }
+  #tell(error?: Error): Error | undefined {
+    this.done(error);
     return error;
   }
 }

@@ -1,5 +1,8 @@
 // Files that are served: opened and read at once where the kernel has them in memory, else elsewhere
 // than on the event loop. lib/native.ts documents what JavaScript sees.
+#include <errno.h>
+#include <sys/stat.h>
+
 #include <optional>
 
 #include "base/read_cached.h"
@@ -14,11 +17,15 @@ namespace {
 
 using fs::Lookup;
 
+bool has_nul(const std::string& path) { return path.find('\0') != path.npos; }
+
 struct Wanted {
   std::optional<std::string> root;
   std::string path;
 
   Result<Fd> open(Lookup lookup) const {
+    // The kernel would take what precedes a NUL for all of it.
+    if (has_nul(path) || (root && has_nul(*root))) return Status::system("open", ENOENT).with_path(path);
     return root ? fs::open_file_beneath(*root, path, lookup) : fs::open_file(path, lookup);
   }
 };
@@ -33,9 +40,21 @@ Wanted to_wanted(const Napi::CallbackInfo& info) {
 Napi::Value open_cached_file(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Result<Fd> file = to_wanted(info).open(Lookup::cached);
-  if (file.ok()) return Napi::Number::New(env, file->release());
-  if (!file.is(Code::would_block)) throw_error(env, file.status());
-  return env.Undefined();
+  if (!file.ok()) {
+    if (!file.is(Code::would_block)) throw_error(env, file.status());
+    return env.Undefined();
+  }
+  struct stat stats;
+  if (fstat(file->get(), &stats) != 0) {
+    throw_error(env, Status::system("fstat", errno));
+    return env.Undefined();
+  }
+  auto facts = info[2].As<Napi::Float64Array>();
+  facts[0] = static_cast<double>(stats.st_mode);
+  facts[1] = static_cast<double>(stats.st_size);
+  facts[2] =
+      static_cast<double>(stats.st_mtim.tv_sec) * 1e3 + static_cast<double>(stats.st_mtim.tv_nsec) / 1e6;
+  return Napi::Number::New(env, file->release());
 }
 
 Napi::Value open_file(const Napi::CallbackInfo& info) {

@@ -214,9 +214,12 @@ Napi::Value Socket::write_on_thread(const Napi::CallbackInfo& info) {
 
 Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  const bool given = info[4].As<Napi::Boolean>().Value();
+  Fd file(given ? fd : -1);
   if (!may_write(env)) return env.Undefined();
-  // Of our own: JavaScript may close its descriptor while the job runs.
-  Fd file(fcntl(info[0].As<Napi::Number>().Int32Value(), F_DUPFD_CLOEXEC, 0));
+  // Where it is JavaScript's, it may be closed while the job runs.
+  if (!given) file = Fd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!file) {
     throw_error(env, Status::system("fcntl", errno));
     return env.Undefined();

@@ -19,6 +19,7 @@ import { native } from '../../lib/native';
 import { generateSecret } from '../../lib/secret';
 import { rawServer } from '../helpers/raw-server';
 import { dial, listen } from '../helpers/tls-pair';
+import { collectWarnings } from '../helpers/warnings';
 
 const secret = generateSecret();
 const ABORT = { name: 'AbortError', code: 'ABORT_ERR' };
@@ -110,6 +111,15 @@ t.test('beyond the limit of unauthenticated connections, a connection is closed 
   for (const _ of silent) await t.rejects(listening.next(), { code: 'ERR_KTLS_HANDSHAKE_TIMEOUT' });
   const [ours, theirs] = await Promise.all([dial(port, context), listening.next()]);
   for (const end of [ours, theirs]) close(end);
+  for (const socket of silent) socket.destroy();
+});
+
+t.test('many handshakes at once are nothing to warn of', async (t) => {
+  const warnings = collectWarnings(t);
+  const { acceptor, port } = await listen(t, await serverContext({ secret }));
+  const silent = Array.from({ length: 20 }, () => connect(port).on('error', () => {}));
+  while (acceptor.unauthenticated < silent.length) await delay(5);
+  t.same(warnings, []);
   for (const socket of silent) socket.destroy();
 });
 

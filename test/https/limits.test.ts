@@ -7,9 +7,11 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { buffer, text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import t from 'tap';
 
+import { collectWarnings } from '../helpers/warnings';
 import { credentials } from '../sockets/support';
 import { serve } from './support';
 
@@ -133,6 +135,20 @@ t.test('a client that never ends its handshake is shut out after its time', asyn
   const slow = connectTcp(port, '127.0.0.1').on('error', () => {});
   t.match(await refused, [{ code: 'ERR_KTLS_HANDSHAKE_TIMEOUT' }]);
   await once(slow.resume(), 'close');
+});
+
+t.test('many handshakes at once are nothing to warn of', async (t) => {
+  const warnings = collectWarnings(t);
+  const { port, server } = await serve(t, identity);
+  const { connect: connectTcp } = await import('node:net');
+  for (let i = 0; i < 20; i++) {
+    const silent = connectTcp(port, '127.0.0.1').on('error', () => {});
+    t.teardown(() => silent.destroy());
+    await once(server, 'connection');
+  }
+  // Warnings come on a later turn.
+  await setImmediate();
+  t.same(warnings, []);
 });
 
 t.test('a connection that is kept ends after keepAliveTimeout', async (t) => {

@@ -1,7 +1,7 @@
 // sendFile(): what a client gets, and what goes over the wire.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, request as requestPlain } from 'node:http';
 import {
   connect as connectHttp2,
@@ -127,6 +127,12 @@ t.test(
     t.equal(changed.body.toString(), 'another');
     t.match(changed.headers, { 'content-length': '7', 'last-modified': 'Thu, 01 Jan 1970 00:16:40 GMT' });
     t.not(changed.headers.etag, first.headers.etag);
+
+    options = { root: join(root, 'sub') };
+    t.equal((await ask()).status, 404, 'another root');
+    options = {};
+    rmSync(path);
+    t.equal((await ask()).status, 404, 'it is gone');
   },
 );
 
@@ -151,6 +157,15 @@ t.test('ranges are answered as RFC 9110, 14 has them; several, with the whole fi
   t.equal((await range('bytes=0-1', { 'If-Range': '"old"' })).status, 200);
   const { etag } = (await get(port, '/large.mp4', { method: 'HEAD' })).headers;
   t.equal((await range('bytes=0-1', { 'If-Range': etag })).status, 206);
+});
+
+t.test('a path is not cut at a NUL', async (t) => {
+  const path = join(root, 'small.txt');
+  const { port } = await serve(t, identity, (req, res) =>
+    sendFile(req, res, path + decodeURI((req.url as string).slice(1))),
+  );
+  t.equal((await get(port, '/')).status, 200);
+  t.equal((await get(port, '/%00.html')).status, 404);
 });
 
 t.test('nothing outside of the root is served, nor what begins with a dot', async (t) => {
