@@ -144,7 +144,7 @@ struct Outcome {
 class Transfer {
  public:
   Transfer(engine::SenderOptions sender, engine::ReceiverOptions receiver,
-           std::chrono::milliseconds idle = std::chrono::seconds(20)) {
+           std::chrono::milliseconds idle = std::chrono::minutes(4)) {
     auto cancel = Cancel::create();
     CHECK_OK(cancel);
     sender_cancel = *cancel;
@@ -182,12 +182,20 @@ class Transfer {
     added++;
   }
 
+  // One more connection, from which nobody reads: what the sender gives it never arrives, and without that
+  // the transfer has no end of its own.
+  void stall() {
+    stalled = link_pair(options);
+    sender->add(std::move(stalled.client));
+  }
+
   LinkOptions options;
   std::shared_ptr<Cancel> sender_cancel;
   std::shared_ptr<Cancel> receiver_cancel;
   std::unique_ptr<engine::Sender> sender;
   std::unique_ptr<engine::Receiver> receiver;
   std::vector<Links> later;
+  Links stalled;
   std::atomic<int> added{0};
 };
 

@@ -142,6 +142,7 @@ TEST(either_end_can_be_cancelled_and_the_other_notices) {
   for (bool sender : {true, false}) {
     Folder to;
     Transfer transfer(sends(from.path), receives(to.path / "new"));
+    transfer.stall();
     std::thread cancelling([&] {
       while (transfer.receiver->session().bytes == 0) std::this_thread::yield();
       (sender ? transfer.sender_cancel : transfer.receiver_cancel)->set();
@@ -160,6 +161,7 @@ TEST(a_large_file_that_is_given_up_leaves_nothing_while_the_receiver_is_still_he
   for (bool sender : {true, false}) {
     Folder to;
     Transfer transfer(sends(from.path), receives(to.path));
+    transfer.stall();
     std::thread cancelling([&] {
       while (transfer.receiver->session().bytes == 0) std::this_thread::yield();
       (sender ? transfer.sender_cancel : transfer.receiver_cancel)->set();

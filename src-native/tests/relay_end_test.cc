@@ -39,6 +39,30 @@ uint64_t swallowed(int writer) {
   return sent;
 }
 
+// A byte now and then for longer than the idle limit, and silence. False where this thread was too late with
+// one of them, so that the relay may have been right to end.
+bool is_kept_alive(Mode mode, milliseconds limit) {
+  using Clock = std::chrono::steady_clock;
+  auto relays = engine();
+  Options options = in_mode(mode);
+  options.idle_timeout = limit;
+  Running running(*relays, options);
+  Clock::time_point before = Clock::now();
+  for (int i = 0; i < 12; i++) {
+    const Clock::time_point now = Clock::now();
+    const bool sent = send(running.b.get(), "x", 1, MSG_NOSIGNAL) == 1;
+    std::this_thread::sleep_for(limit / 8);
+    const bool ended = running.has_ended();
+    if (Clock::now() - before > limit / 2) return false;
+    CHECK(sent && !ended);
+    before = now;
+  }
+  CHECK(running.wait().status.is(Code::idle_timeout));
+  CHECK_EQ(running.gauges->b_to_a.bytes(), uint64_t{12});
+  CHECK_EQ(read_error(running.a.get()), ECONNRESET);
+  return true;
+}
+
 }  // namespace
 
 TEST(reset_on_one_side_is_a_reset_on_the_other) {
@@ -97,18 +121,9 @@ TEST(engine_that_goes_ends_its_relays) {
 
 TEST(idle_limit_counts_from_the_last_byte) {
   for (Mode mode : kEveryMode) {
-    auto relays = engine();
-    Options options = in_mode(mode);
-    options.idle_timeout = kShort * 8;
-    Running running(*relays, options);
-    for (int i = 0; i < 12; i++) {
-      CHECK_EQ(send(running.b.get(), "x", 1, 0), ssize_t{1});
-      std::this_thread::sleep_for(kShort);
-      CHECK(!running.has_ended());
-    }
-    CHECK(running.wait().status.is(Code::idle_timeout));
-    CHECK_EQ(running.gauges->b_to_a.bytes(), uint64_t{12});
-    CHECK_EQ(read_error(running.a.get()), ECONNRESET);
+    milliseconds limit = kShort * 8;
+    // A machine with too much to do may keep this thread from sending in time: then it needs a longer limit.
+    while (!is_kept_alive(mode, limit)) limit *= 2;
   }
 }
 

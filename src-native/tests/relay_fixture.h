@@ -98,8 +98,8 @@ class Running {
 
   Outcome wait() {
     std::unique_lock lock(state_->mutex);
-    bool in_time = state_->ended.wait_for(lock, std::chrono::seconds(60),
-                                          [this] { return state_->outcome.has_value(); });
+    bool in_time =
+        state_->ended.wait_for(lock, std::chrono::minutes(4), [this] { return state_->outcome.has_value(); });
     must(in_time, "the relay did not end");
     return *state_->outcome;
   }

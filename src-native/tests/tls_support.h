@@ -78,7 +78,7 @@ inline void shrink_buffers(const net::SocketPair& pair) {
 
 inline void wait_readable(int fd) {
   pollfd watched = {fd, POLLIN, 0};
-  CHECK(poll(&watched, 1, 10000) == 1);
+  CHECK(poll(&watched, 1, 240'000) == 1);
 }
 
 inline void send_raw(int fd, Bytes data) {

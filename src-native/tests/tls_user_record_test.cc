@@ -24,8 +24,10 @@ void drain(RecordReader& reader, size_t room, Buffer& all) {
   }
 }
 
-// From one end to the other on one thread, the writer given `piece` bytes at a time.
+// From one end to the other on one thread, the writer given `piece` bytes at a time. What is sent over TCP
+// may take its time to arrive.
 Buffer transport(RecordWriter& writer, RecordReader& reader, Bytes data, size_t piece, size_t room) {
+  const size_t length = data.size();
   Buffer all;
   while (!data.empty()) {
     Result<size_t> accepted = writer.write(data.first(std::min(piece, data.size())));
@@ -37,8 +39,7 @@ Buffer transport(RecordWriter& writer, RecordReader& reader, Bytes data, size_t 
     CHECK(*accepted > 0);
     data = data.subspan(*accepted);
   }
-  while (writer.flush().is(Code::would_block)) drain(reader, room, all);
-  drain(reader, room, all);
+  while (writer.flush().is(Code::would_block) || all.size() < length) drain(reader, room, all);
   return all;
 }
 
