@@ -14,16 +14,7 @@ if (!existsSync(join(BENCH, 'node_modules'))) {
 
 t.test('every kind of traffic comes through, and is counted', async (t) => {
   const out = temporaryFolder(t);
-  const few = [
-    '--seconds',
-    '0.2',
-    '--repetitions',
-    '2',
-    '--connections',
-    '3',
-    '--rivals',
-    'auto,splice,pipe',
-  ];
+  const few = ['--seconds', '1', '--repetitions', '2', '--connections', '3', '--rivals', 'auto,splice,pipe'];
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(BENCH, 'src/main.mjs'), 'relay', ...few, '--out', out],

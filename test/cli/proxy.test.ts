@@ -46,8 +46,7 @@ async function answer(socket: Socket, text: string): Promise<string> {
 t.test('relays, tells of each connection, and ends with the sums', async (t) => {
   const { command, port } = await startProxy(t, '--target', await startTarget(t));
   for (const text of ['one', 'two']) t.equal(await answer(connect(port, '127.0.0.1'), text), text);
-  while (command.lines.filter(({ event }) => event === 'connectionEnd').length < 2)
-    await once(command.child.stdout as NodeJS.ReadableStream, 'data');
+  await command.events('connectionEnd', 2);
   command.kill('SIGTERM');
   t.match(await command.ended, { status: 143, stderr: '' });
   const peer = /^127\.0\.0\.1:\d+$/;

@@ -1,5 +1,6 @@
 // Runs the command `ktls-transfer` as a process of its own, and listens to its JSON lines.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -67,7 +68,7 @@ export class RunningCommand {
   readonly child: ChildProcess;
   readonly lines: Line[] = [];
   readonly #ended: Promise<Finished>;
-  #heard: () => void = () => {};
+  readonly #heard = new EventEmitter();
 
   constructor(args: readonly string[], options: CommandOptions = {}) {
     const [program, ...rest] = commandLine([...args, '--json']) as [string, ...string[]];
@@ -81,7 +82,7 @@ export class RunningCommand {
     reader.on('line', (line) => {
       stdout += `${line}\n`;
       this.lines.push(JSON.parse(line) as Line);
-      this.#heard();
+      this.#heard.emit('line');
     });
     this.#ended = new Promise((resolve) => {
       this.child.on('close', (status) => resolve({ status, stdout, stderr }));
@@ -90,20 +91,23 @@ export class RunningCommand {
 
   /** The first line of this event, now or later; rejects when the process ends without it. */
   async event(name: string): Promise<Line> {
-    const failed = this.#ended.then(({ status, stdout, stderr }) => {
-      const found = this.lines.find(({ event }) => event === name);
-      if (found === undefined) throw new Error(`ended (${status}) without '${name}': ${stdout}${stderr}`);
-      return found;
+    return (await this.events(name, 1))[0] as Line;
+  }
+
+  /** All lines of this event, when there are so many; rejects when the process ends with fewer. */
+  async events(name: string, count: number): Promise<Line[]> {
+    let over: Finished | undefined;
+    const ended = this.#ended.then((finished) => {
+      over = finished;
     });
-    failed.catch(() => {});
     for (;;) {
-      const found = this.lines.find(({ event }) => event === name);
-      if (found !== undefined) return found;
-      const heard = new Promise<void>((resolve) => {
-        this.#heard = resolve;
-      });
-      const last = await Promise.race([heard, failed]);
-      if (last !== undefined) return last;
+      const found = this.lines.filter(({ event }) => event === name);
+      if (found.length >= count) return found;
+      if (over !== undefined) {
+        const { status, stdout, stderr } = over;
+        throw new Error(`ended (${status}) without '${name}': ${stdout}${stderr}`);
+      }
+      await Promise.race([once(this.#heard, 'line'), ended]);
     }
   }
 

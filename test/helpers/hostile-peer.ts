@@ -40,12 +40,14 @@ export class HostilePeer {
   async sendAll(bytes: Buffer): Promise<void> {
     const step = 1 << 18;
     for (let at = 0; at < bytes.length && !this.socket.destroyed; at += step) {
-      const written = new Promise<void>((resolve) => {
-        this.socket.write(bytes.subarray(at, at + step), () => resolve());
-        this.socket.once('close', () => resolve());
+      await new Promise<void>((resolve) => {
+        const settle = () => {
+          this.socket.off('close', settle);
+          resolve();
+        };
+        this.socket.once('close', settle);
+        this.socket.write(bytes.subarray(at, at + step), settle);
       });
-      await written;
-      this.socket.removeAllListeners('close');
     }
   }
 

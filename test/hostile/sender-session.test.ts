@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 
-import { Target } from '../helpers/attack';
+import { PATIENT, Target } from '../helpers/attack';
 import { dialHostile, type HostilePeer } from '../helpers/hostile-peer';
+import { namesBelow } from '../helpers/names-below';
 import {
   allDone,
   block,
@@ -66,8 +67,12 @@ t.test('an opening that is none is told to both ends', async (t) => {
 });
 
 t.test('a HELLO that comes byte by byte does not hold the time limit up', async (t) => {
-  const target = await new Target(t, { timeouts: { handshake: 600, idle: 5000 } }).listen(t);
-  for (const bytes of [hello({ path: ['a'.repeat(250)] }), Buffer.concat(Array(300).fill(frame(0x80)))]) {
+  const target = await new Target(t, { timeouts: { ...PATIENT, handshake: 3000 } }).listen(t);
+  // At this pace they would take minutes.
+  for (const bytes of [
+    hello({ path: Array(60).fill('a'.repeat(250)) }),
+    Buffer.concat(Array(3000).fill(frame(0x80))),
+  ]) {
     const peer = await dialHostile(target.port, target.secret);
     for (let at = 0; at < bytes.length && target.connectionErrors.length === 0; at += 5) {
       peer.send(bytes.subarray(at, at + 5));
@@ -79,7 +84,7 @@ t.test('a HELLO that comes byte by byte does not hold the time limit up', async 
 });
 
 t.test('a sender that falls silent ends by the idle limit', async (t) => {
-  const target = await new Target(t, { timeouts: { handshake: 2000, idle: 400 } }).listen(t);
+  const target = await new Target(t, { timeouts: { ...PATIENT, idle: 400 } }).listen(t);
   for (const before of [[], [fileHeader('f', 5)], [fileHeader('f', 100_000), fileData('x')]]) {
     const { peer } = await target.open({ path: ['new'] });
     peer.send(...before);
@@ -131,8 +136,8 @@ t.test('ALL_DONE and entries on several connections', async (t) => {
 
   const [a, b] = await both('open');
   b.send(fileHeader('f', 100_000));
-  await until(() => target.receiver.transfers[0]?.progress()?.filesTotal === 0);
-  await delay(100);
+  // A file of this size is there when it was announced.
+  await until(() => namesBelow(target.root).some((path) => path.endsWith('/f')));
   a.send(allDone({ files: 1, bytes: 100_000 }));
   const [early] = await Promise.all([target.outcome(), a.errorCode(), b.errorCode()]);
   t.match(early.error, { code: PROTOCOL }, 'while another still carries entries');

@@ -36,6 +36,7 @@ t.test('a wrong secret, other protocols and silence reach no file; the right sec
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let port = 0;
   while (port === 0) {
@@ -59,6 +60,6 @@ t.test('a wrong secret, other protocols and silence reach no file; the right sec
 
   const { files } = await sendTree(source, target, { secret });
   t.equal(files, 1);
-  await once(child, 'exit');
+  await exited;
   t.not(touching(trace, root).length, 0, 'the trace would have shown it');
 });

@@ -10,8 +10,10 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 
 import { createReceiver, generateSecret, sendTree } from '../../lib/index';
+import type { IncomingTransfer } from '../../types/index';
 import { compareTrees } from '../helpers/compare-trees';
 import { makeDataset } from '../helpers/dataset';
+import { HoldingProxy } from '../helpers/holding-proxy';
 import { namesBelow, temporaryNames } from '../helpers/names-below';
 import { temporaryFolder } from '../helpers/temporary-folder';
 import { transfer } from '../helpers/transfer-pair';
@@ -69,7 +71,8 @@ t.test('a hundred transfers in a row leave no descriptor, thread or memory behin
   await some(100);
   let after = count();
   // The receiver may still have to see that the last one, which was aborted, is gone.
-  for (let waits = 0; waits < 100 && after.descriptors > before.descriptors + 3; waits += 1) {
+  const left = () => after.descriptors > before.descriptors + 3 || after.threads > before.threads;
+  for (let waits = 0; waits < 1000 && left(); waits += 1) {
     await delay(100);
     after = count();
   }
@@ -84,14 +87,28 @@ t.test('a hundred transfers in a row leave no descriptor, thread or memory behin
   t.same(temporaryNames(root), []);
 });
 
-/** Both ends in one environment; says 'midway' when bytes move. */
+/** Both ends in one environment, and a proxy between them that lets no more pass than this; then `then`. */
 const midway = (root: string, then: string) => `
+  const { once } = require('node:events');
+  const { connect, createServer } = require('node:net');
   const { createReceiver, sendTree } = require(${JSON.stringify(PACKAGE)});
   const receiver = createReceiver({ root: ${JSON.stringify(root)}, secret: '${secret}' });
   receiver.listen({ port: 0, host: '${host}' }).then(async ({ port }) => {
-    const sending = sendTree(${JSON.stringify(large)}, '${host}:' + port + '/in', { secret: '${secret}' });
-    sending.catch(() => {});
-    while ((sending.progress()?.bytes ?? 0) < 10_000_000) await new Promise(setImmediate);
+    let left = 10_000_000;
+    const proxy = createServer((down) => {
+      const up = connect(port, '${host}');
+      for (const socket of [down, up]) socket.on('error', () => {});
+      up.pipe(down);
+      down.on('data', (data) => {
+        up.write(data);
+        left -= data.length;
+        if (left <= 0) down.pause();
+      });
+    }).listen(0, '${host}');
+    await once(proxy, 'listening');
+    const target = '${host}:' + proxy.address().port + '/in';
+    sendTree(${JSON.stringify(large)}, target, { secret: '${secret}' }).catch(() => {});
+    while (left > 0) await new Promise(setImmediate);
     ${then}
   });`;
 
@@ -142,23 +159,21 @@ t.test('an abort at any moment, at either end', async (t) => {
     const atSender = index % 2 === 0;
     const abort = new AbortController();
     const receiver = createReceiver({ root, secret });
-    const received = new Promise<unknown>((resolve) =>
-      receiver.once('transfer', (incoming) => {
-        if (!atSender) abort.signal.addEventListener('abort', () => incoming.cancel());
-        incoming.then(resolve, resolve);
-      }),
+    const begun = new Promise<{ incoming: IncomingTransfer }>((resolve) =>
+      receiver.once('transfer', (incoming) => resolve({ incoming })),
     );
     const { port } = await receiver.listen({ port: 0, host });
-    const options = { secret, connections: 3, blockThreshold: 4 << 20 };
-    const sending = sendTree(
-      large,
-      `${host}:${port}`,
-      atSender ? { ...options, signal: abort.signal } : options,
-    );
+    // At the least, until both ends have begun.
+    const proxy = await HoldingProxy.open(t, port, Math.max(1 << 16, (index / 16) * LARGE));
+    const options = { secret, connections: 3, blockThreshold: 4 << 20, signal: abort.signal };
+    const sending = sendTree(large, `${host}:${proxy.port}`, options);
     const sent: Promise<unknown> = sending.catch((error) => error);
-    const bytes = (index / 16) * LARGE;
-    while ((sending.progress()?.bytes ?? -1) < bytes) await delay(1);
-    abort.abort();
+    await proxy.held;
+    const { incoming } = await begun;
+    const received: Promise<unknown> = incoming.catch((error) => error);
+    if (atSender) abort.abort();
+    else incoming.cancel();
+    proxy.letGo();
     const [atEnd, atOther] = atSender ? [sent, received] : [received, sent];
     t.match(await atEnd, { name: 'AbortError', code: 'ABORT_ERR' });
     t.match(((await atOther) as { code: string }).code, /^(ERR_KTLS_|ECONNRESET|EPIPE|ABORT_ERR)/);
@@ -191,15 +206,20 @@ t.test('the event loop stays free', async (t) => {
     return { late: high(late), reads: high(reads) };
   };
   const root = join(folder, 'free');
-  // Several, so that it lasts: the machine's cores are busy then, and the loop has to share them.
-  const both = (async () => {
-    for (const name of ['a', 'b', 'c']) await transfer(large, join(root, name), { secret }, { secret });
-  })();
-  const busy = await measure(both);
-  rmSync(root, { recursive: true });
-  const idle = await measure(delay(500));
-  for (const what of ['late', 'reads'] as const) {
-    const text = `${what}: ${busy[what].toFixed(1)} ms, idle ${idle[what].toFixed(1)} ms`;
-    t.ok(busy[what] < idle[what] * 10 + 50, text);
+  const kinds = ['late', 'reads'] as const;
+  const said: string[] = [];
+  // What else the machine does may hold the loop up for a while, but a transfer that did would do it each time.
+  let free = false;
+  for (let tries = 0; tries < 8 && !free; tries += 1) {
+    // Several, so that it lasts: the machine's cores are busy then, and the loop has to share them.
+    const both = (async () => {
+      for (const name of ['a', 'b', 'c']) await transfer(large, join(root, name), { secret }, { secret });
+    })();
+    const busy = await measure(both);
+    rmSync(root, { recursive: true });
+    const idle = await measure(delay(500));
+    said.push(kinds.map((what) => `${what}: ${busy[what].toFixed(1)}, idle ${idle[what].toFixed(1)}`).join());
+    free = kinds.every((what) => busy[what] < idle[what] * 10 + 50);
   }
+  t.ok(free, `milliseconds: ${said.join('; ')}`);
 });

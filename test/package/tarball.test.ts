@@ -54,7 +54,7 @@ t.before(() => {
   run(sources, 'npm', 'pack', '--pack-destination', root);
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }');
-  run(project, 'npm', 'install', '--no-audit', '--no-fund', tarball());
+  run(project, 'npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', tarball());
 });
 
 function tarball(): string {

@@ -6,12 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 
 import { createReceiver, generateSecret, receiveTree, sendTree, transferDirectory } from '../../lib/index';
-import type { KtlsError, ReceiverOptions, Timeouts, TransferHandle } from '../../types/index';
+import type { KtlsError, Receiver, ReceiverOptions, Timeouts, TransferHandle } from '../../types/index';
 import { compareTrees } from '../helpers/compare-trees';
 import { makeDataset } from '../helpers/dataset';
 import { errorFrame, helloFrame, helloOkFrame, open, RawClient } from '../helpers/raw-peer';
 import { rawServer } from '../helpers/raw-server';
 import { temporaryFolder } from '../helpers/temporary-folder';
+import { until } from '../relay/support';
 
 const folder = temporaryFolder(t);
 const path = (name: string) => join(folder, name);
@@ -52,6 +53,12 @@ async function closedPort(): Promise<number> {
 const rejected = (transfer: TransferHandle): Promise<unknown> =>
   transfer.then(() => null).catch((error) => error);
 
+/** The next transfer that it takes; wrapped, for a handle can be awaited itself. */
+const begun = (receiver: Receiver) =>
+  new Promise<{ transfer: TransferHandle }>((resolve) =>
+    receiver.once('transfer', (transfer) => resolve({ transfer })),
+  );
+
 t.test('wrong secret: both ends say so, nothing is touched, the receiver goes on', async (t) => {
   const { root, target, heard } = await listening(t);
   for (const wrong of [generateSecret(), 'a long passphrase']) {
@@ -79,8 +86,9 @@ t.test('receiveTree survives those who do not authenticate, and tells of them', 
   const { port } = await receiving.listening;
   await rejected(sendTree(source, `${host}:${port}`, { secret: generateSecret() }));
   const stranger = connect(port, host, () => stranger.write('GET / HTTP/1.1\r\n\r\n'));
-  stranger.on('error', () => {});
+  stranger.on('error', () => {}).resume();
   await new Promise((resolve) => stranger.on('close', resolve));
+  await until(() => heard.length === 2, 'both are told of');
   const visitor = connect(port, host, () => visitor.destroy());
   await new Promise((resolve) => visitor.on('close', resolve));
   t.equal(receiving.progress(), null);
@@ -102,7 +110,9 @@ t.test('the wrong port: nobody, not TLS, silence, a hang-up', async (t) => {
   t.match(await send(silent, { timeouts: { handshake: 100 } }), { code: 'ERR_KTLS_HANDSHAKE_TIMEOUT' });
   const rude = await rawServer(t, (socket) => socket.on('data', () => socket.end()));
   t.match(await send(rude), { code: 'ERR_KTLS_TRUNCATED' });
-  t.match(await rejected(sendTree(source, 'no-such-host.invalid:1', { secret })), {
+  // A name server that is not there is waited for.
+  const patient = { secret, timeouts: { connect: 240_000 } };
+  t.match(await rejected(sendTree(source, 'no-such-host.invalid:1', patient)), {
     code: /^(ENOTFOUND|EAI_AGAIN)$/,
   });
 });
@@ -126,10 +136,7 @@ t.test('a peer of another kind, version or opinion, behind HELLO', async (t) => 
 });
 
 t.test('the same at the receiver', async (t) => {
-  const { port, heard, root, receiver } = await listening(t, {
-    ...open,
-    timeouts: { handshake: 1500, idle: 1500 },
-  });
+  const { port, heard, root, receiver } = await listening(t, open);
   let said = 0;
   const say = async (first: Buffer) => {
     const client = new RawClient(port, first);
@@ -143,7 +150,6 @@ t.test('the same at the receiver', async (t) => {
     answer: /ERR_KTLS_PROTOCOL_VERSION/,
   });
   t.match(await say(Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')), { code: 'ERR_KTLS_PROTOCOL' });
-  t.match(await say(Buffer.alloc(0)), { code: 'ERR_KTLS_HANDSHAKE_TIMEOUT' });
   t.match(await say(helloFrame({ kind: 2 })), { code: 'ERR_KTLS_REFUSED', answer: /gives no trees out/ });
   for (const name of ['..', '.', '', 'a/b', 'a\0']) {
     const { code } = await say(helloFrame({ components: [Buffer.from(name)] }));
@@ -154,14 +160,19 @@ t.test('the same at the receiver', async (t) => {
   const stranger = new RawClient(port, helloFrame({ kind: 3, token: Buffer.alloc(16, 5) }));
   await stranger.closed;
   t.match(stranger.received.toString('latin1'), /ERR_KTLS_REFUSED/, 'a token that is none');
-  const idle = new Promise<TransferHandle[]>((resolve) => receiver.once('transfer', (one) => resolve([one])));
-  new RawClient(port, helloFrame());
-  t.match(await rejected((await idle)[0] as TransferHandle), { code: 'ERR_KTLS_IDLE_TIMEOUT' });
-  const gone = new Promise<TransferHandle[]>((resolve) => receiver.once('transfer', (one) => resolve([one])));
+  const gone = begun(receiver);
   const client = new RawClient(port, helloFrame());
   await client.bytes(5);
   client.socket.end();
-  t.match(await rejected((await gone)[0] as TransferHandle), { code: 'ERR_KTLS_TRUNCATED' });
+  t.match(await rejected((await gone).transfer), { code: 'ERR_KTLS_TRUNCATED' });
+
+  const hasty = await listening(t, { ...open, timeouts: { handshake: 300 } });
+  new RawClient(hasty.port);
+  t.match(await hasty.heard(), [[{ code: 'ERR_KTLS_HANDSHAKE_TIMEOUT' }, String]]);
+  const restless = await listening(t, { ...open, timeouts: { idle: 300 } });
+  const idle = begun(restless.receiver);
+  new RawClient(restless.port, helloFrame());
+  t.match(await rejected((await idle).transfer), { code: 'ERR_KTLS_IDLE_TIMEOUT' });
 });
 
 t.test('bounds: silent connections, transfers, connections of a transfer', async (t) => {
@@ -236,7 +247,8 @@ t.test('an abort of the receiving end, and of one that pulls, leaves nothing eit
     const [received, pulled, sent] = await outcomes;
     await Promise.all([receiving, pulling].map((one) => one[Symbol.asyncDispose]()));
     for (const error of [received, pulled]) if (error !== null) t.match(error, { cause: 'enough' });
-    t.equal(sent === null, received === null, 'the ends agree');
+    // At the very end it may be too late for one of them.
+    if (sent === null || received === null) t.same(compareTrees(source, one), [], 'then it is whole');
     for (const destination of [one, two]) {
       const temporary = readdirSync(destination).filter((name) => name.startsWith('.ktls'));
       t.same(temporary, [], `after ${wait} ms`);

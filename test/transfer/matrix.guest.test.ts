@@ -105,7 +105,7 @@ for (const pair of ends) {
       rmSync(destination, { recursive: true });
       // A kernel before 6.14 can neither change its keys nor follow a peer that does.
       if (pair.includes('require')) t.ok(sent.connections > 2, `${sent.connections} connections`);
-      else t.equal(sent.connections, 2);
+      else t.ok(sent.connections <= 2, `${sent.connections} connections`);
     });
   });
 }

@@ -25,6 +25,7 @@ import type { IncomingTransfer, Progress } from '../../types/index';
 import { CertificateMaker } from '../helpers/certificates';
 import { compareTrees } from '../helpers/compare-trees';
 import { makeDataset } from '../helpers/dataset';
+import { HoldingProxy } from '../helpers/holding-proxy';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 const folder = temporaryFolder(t);
@@ -121,12 +122,16 @@ t.test('close() lets what runs end; abort ends it', async (t) => {
   for (const abort of [false, true]) {
     const receiver = createReceiver({ root: fresh(), secret });
     const { port } = await receiver.listen({ port: 0, host });
-    const sending = sendTree(path('source'), `${host}:${port}`, { secret });
-    const outcome = sending.catch((error) => error);
-    const incoming = await new Promise<{ handle: IncomingTransfer }>((resolve) =>
+    const proxy = await HoldingProxy.open(t, port, 1 << 20);
+    const begun = new Promise<{ handle: IncomingTransfer }>((resolve) =>
       receiver.once('transfer', (handle) => resolve({ handle })),
     );
+    const sending = sendTree(path('source'), `${host}:${proxy.port}`, { secret });
+    const outcome = sending.catch((error) => error);
+    await proxy.held;
+    const incoming = await begun;
     const closed = receiver.close({ abort });
+    if (!abort) proxy.letGo();
     if (abort) {
       await t.rejects(Promise.resolve(incoming.handle), { name: 'AbortError' });
       t.ok((await outcome) instanceof Error, 'the other end hears of it');

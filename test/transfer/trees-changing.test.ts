@@ -12,12 +12,11 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 
 import { createReceiver, generateSecret, sendTree } from '../../lib/index';
+import { HoldingProxy } from '../helpers/holding-proxy';
 import { namesBelow, temporaryNames } from '../helpers/names-below';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
@@ -25,63 +24,9 @@ const folder = temporaryFolder(t);
 const secret = generateSecret();
 const host = '127.0.0.1';
 const FILES = ['a', 'b', 'c', 'd'];
-/** More than the sockets on the way hold. */
 const SIZE = 16 << 20;
-/** What passes before the proxy holds. */
-const HELD_AFTER = 1 << 20;
-
-/** Forwards to a port; holds for good after some bytes, until let go. */
-class HoldingProxy {
-  readonly held: Promise<void>;
-  #port = 0;
-  #open = false;
-  readonly #waiting: (() => void)[] = [];
-  readonly #sockets: Socket[] = [];
-  readonly #server;
-
-  constructor(target: number) {
-    let hold: () => void = () => {};
-    this.held = new Promise((resolve) => {
-      hold = resolve;
-    });
-    this.#server = createServer({ allowHalfOpen: true }, (down) => {
-      const up = connect({ port: target, host, allowHalfOpen: true });
-      this.#sockets.push(down, up);
-      for (const socket of [down, up]) socket.on('error', () => socket.destroy());
-      let passed = 0;
-      down.on('data', (data) => {
-        passed += data.length;
-        if (!up.write(data)) {
-          down.pause();
-          up.once('drain', () => down.resume());
-        }
-        if (passed < HELD_AFTER || this.#open) return;
-        down.pause();
-        up.removeAllListeners('drain');
-        this.#waiting.push(() => down.resume());
-        hold();
-      });
-      down.on('end', () => up.end());
-      up.pipe(down);
-    });
-  }
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, host, resolve));
-    this.#port = (this.#server.address() as { port: number }).port;
-    return this.#port;
-  }
-
-  letGo(): void {
-    this.#open = true;
-    for (const resume of this.#waiting) resume();
-  }
-
-  close(): void {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-  }
-}
+/** What passes before the proxy holds: with all that the sockets on the way hold, less than one file. */
+const HELD_AFTER = 8 << 20;
 
 const OLD = Buffer.alloc(SIZE, 'old');
 const NEW = Buffer.alloc(SIZE, 'new');
@@ -181,15 +126,13 @@ for (const [way, options] of [
       mkdirSync(source);
       for (const name of FILES) writeFileSync(join(source, name), OLD);
       const receiver = createReceiver({ root, secret });
-      const proxy = new HoldingProxy((await receiver.listen({ port: 0, host })).port);
-      const sending = sendTree(source, `${host}:${await proxy.listen()}/in`, { secret, ...options });
+      const proxy = await HoldingProxy.open(t, (await receiver.listen({ port: 0, host })).port, HELD_AFTER);
+      const sending = sendTree(source, `${host}:${proxy.port}/in`, { secret, ...options });
       await proxy.held;
-      await delay(100); // until the sender can write no more
       for (const name of FILES) change(join(source, name));
       proxy.letGo();
       const result = await sending;
       await receiver.close();
-      proxy.close();
 
       const skipped = new Map(result.skipped.map(({ path, code }) => [path, code]));
       if (seen) t.ok(skipped.size > 0, 'what was open is given up');
