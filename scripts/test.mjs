@@ -135,8 +135,8 @@ async function guest() {
   if (paths.length === 0) {
     const built = await buildNativeTests('plain');
     if (built.stop) return { passed: 0, failed: 1 };
-    const command = ['ctest', '--test-dir', nativeTree('plain'), '-L', 'guest', '--timeout', '300'];
-    add(counts, await ctest(['scripts/guest', '--', ...command]));
+    const command = ['ctest', '--test-dir', nativeTree('plain'), '-L', 'guest', '--timeout', '900'];
+    add(counts, await ctest(['scripts/guest', '--time-limit', '2700', '--', ...command]));
   }
   add(counts, await runInGuest([], withTls));
   add(counts, await runInGuest(['--without-tls'], withoutTls));
@@ -150,7 +150,7 @@ async function runInGuest(options, files) {
   const results = mkdtempSync(join(tmpdir(), 'guest-results-'));
   await run(
     'scripts/guest',
-    [...options, '--time-limit', '1500', '--', 'scripts/guest-tests', results, ...files],
+    [...options, '--time-limit', '5400', '--', 'scripts/guest-tests', results, ...files],
     {
       env: { KTLS_TEST_GUEST: options.includes('--without-tls') ? 'without-tls' : 'tls' },
     },

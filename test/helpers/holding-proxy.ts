@@ -1,6 +1,8 @@
 // A proxy that stops in the middle: what a test does then, it does to a transfer that cannot end meanwhile.
 import { connect, createServer, type Socket } from 'node:net';
 
+import { duplicate } from '../../lib/handshake/descriptor';
+import { plainLink } from '../../lib/link';
 import { listening } from './listening';
 
 interface Connection {
@@ -41,6 +43,8 @@ export class HoldingProxy {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (down) => {
       const up = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
       for (const socket of [down, up]) sockets.add(socket);
+      // Bounds its buffers for good, as those of a transfer's own ends are: autotuning may make them 32 MiB.
+      plainLink(duplicate(down), '').connection.close();
       proxy.#join({ down, up });
     });
     proxy.port = await listening(t, server, sockets);
