@@ -13,6 +13,9 @@ export interface Listening {
   errors: Error[];
 }
 
+/** A loaded machine may take its time, and few tests are about that. */
+const PATIENCE_MS = 120_000;
+
 /** A server of ours on a free port, closed after the test. */
 export async function listen(
   t: Teardown,
@@ -36,6 +39,7 @@ export async function listen(
       deliver(Promise.reject(error));
     },
     ...options,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? PATIENCE_MS,
   });
   const { port } = await acceptor.listen({ port: 0, host: '127.0.0.1' });
   t.teardown(() => acceptor.close());
@@ -48,6 +52,7 @@ export async function dial(
   context: ClientContext,
   bounds: Partial<ConnectBounds> = {},
 ): Promise<Established> {
-  const fd = await dialTcp('127.0.0.1', port);
-  return connectTls(fd, context, { host: 'localhost', address: `localhost:${port}`, ...bounds });
+  const fd = await dialTcp('127.0.0.1', port, { timeoutMs: PATIENCE_MS });
+  const { timeoutMs = PATIENCE_MS } = bounds;
+  return connectTls(fd, context, { host: 'localhost', address: `localhost:${port}`, ...bounds, timeoutMs });
 }

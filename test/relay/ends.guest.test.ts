@@ -10,8 +10,9 @@ import { type RelayMode, relay } from '../../lib/relay';
 import { CertificateMaker } from '../helpers/certificates';
 import { guest, placements } from '../helpers/guest';
 import { temporaryFolder } from '../helpers/temporary-folder';
+import { until } from '../helpers/until';
 import { ktlsSocket, type MakeEnds, netSocket, tcpDescriptor, unixDescriptor } from './ends';
-import { closing, hash, randomBytes, readAll, readBytes, TLS_MODES, until } from './support';
+import { closing, hash, randomBytes, readAll, readBytes, TLS_MODES } from './support';
 
 const folder = temporaryFolder(t);
 const identity = new CertificateMaker(folder).selfSigned('server');

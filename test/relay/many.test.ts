@@ -10,21 +10,8 @@ import t from 'tap';
 import { native } from '../../lib/native';
 import { type RelayMode, relay } from '../../lib/relay';
 import { memoryInUse } from '../helpers/memory';
-import {
-  dial,
-  echo,
-  hash,
-  openDescriptors,
-  pair,
-  proxy,
-  randomBytes,
-  readAll,
-  serve,
-  until,
-} from './support';
-
-// On a machine that does much else.
-t.setTimeout(1_800_000);
+import { until } from '../helpers/until';
+import { dial, echo, hash, openDescriptors, pair, proxy, randomBytes, readAll, serve } from './support';
 
 /** As many as KTLS_TEST_RELAYS says. */
 const OPENED_AND_ABORTED = Number(process.env.KTLS_TEST_RELAYS ?? 9000);

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 
 import { createProxy, type Relay } from '../../lib/relay';
 import { freePort } from '../helpers/foreign-program';
+import { until } from '../helpers/until';
 import {
   closing,
   dial,
@@ -20,7 +21,6 @@ import {
   refused,
   run,
   serve,
-  until,
 } from './support';
 
 async function startNginx(t: Test, folder: string): Promise<number> {

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 
 import { native } from '../../lib/native';
 import { relay } from '../../lib/relay';
+import { until } from '../helpers/until';
 import {
   closing,
   dial,
@@ -17,7 +18,6 @@ import {
   readAll,
   readBytes,
   run,
-  until,
 } from './support';
 
 async function relayed(t: Test, options: Parameters<typeof relay>[2] = {}) {

@@ -188,12 +188,3 @@ export function run(command: string, args: string[], input?: string | Buffer): P
 export function openDescriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
-
-/** Resolves as soon as `condition` holds; throws after four minutes. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 240_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
-    await pause(5);
-  }
-}

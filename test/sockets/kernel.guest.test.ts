@@ -1,5 +1,4 @@
 // Sockets on the kernel's record layer, and between it and ours. Natively, where it may be missing, ours alone.
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -8,7 +7,8 @@ import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 
 import { connect, probe } from '../../lib/index';
-import { guest, placements } from '../helpers/guest';
+import { start } from '../helpers/foreign-program';
+import { placements } from '../helpers/guest';
 import {
   CIPHERS,
   collect,
@@ -137,20 +137,15 @@ t.test('a file that shrinks leaves no record open: what follows arrives', async 
 
 t.test("a peer's KeyUpdate is followed, or told, where the kernel cannot", async (t) => {
   const { port, next } = await listen(t, { cert, key, kernel: strict });
-  const openssl = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_3']);
-  t.teardown(() => openssl.kill());
-  openssl.stdout.resume();
-  openssl.stderr.resume();
+  const openssl = start(t, 'openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_3', '-msg']);
   const end = await next();
-  const type = async (line: string) => {
-    openssl.stdin.write(`${line}\n`);
-    await new Promise((resolve) => setTimeout(resolve, guest ? 500 : 150));
-  };
-  await type('first');
+  openssl.stdin?.write('first\n');
   t.equal(String(await take(end, 6)), 'first\n');
-  await type('k');
-  await type('second');
+  // A command only where openssl reads nothing else with it.
+  openssl.stdin?.write('k\n');
+  await openssl.says('>>> TLS 1.3, Handshake [length 0005], KeyUpdate');
   if (strict === 'off' || probe().rekey) {
+    openssl.stdin?.write('second\n');
     t.equal(String(await take(end, 7)), 'second\n');
   } else {
     t.equal((await failure(end))?.code, 'ERR_KTLS_KEY_UPDATE_UNSUPPORTED');

@@ -52,7 +52,7 @@ for (const kernel of placements) {
       await once(socket, 'session');
       const written = new Promise((resolve) => socket.write(large, resolve));
       // Holds this thread, and with it the loop, until the last byte is with the peer.
-      t.equal(Atomics.wait(arrived, 0, 0, 120_000), 'ok');
+      t.not(Atomics.wait(arrived, 0, 0, 240_000), 'timed-out');
       await written;
       socket.destroy();
     });

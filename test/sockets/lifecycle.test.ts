@@ -6,12 +6,12 @@ import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { promisify } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import t from 'tap';
 
 import { connect, type KtlsSocket } from '../../lib/index';
-import { collect, credentials, failure, listen } from './support';
+import { memoryInUse } from '../helpers/memory';
+import { until } from '../helpers/until';
+import { collect, credentials, failure, listen, PATIENCE_MS } from './support';
 
 const trust = credentials(t);
 const { ca } = trust;
@@ -20,9 +20,6 @@ const top = join(__dirname, '..', '..');
 
 // On a machine that does much else.
 t.setTimeout(1_800_000);
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
 
 const descriptors = () => readdirSync('/proc/self/fd').length;
 
@@ -33,7 +30,12 @@ t.test('10,000 connections opened and closed leave no descriptor and no memory b
   const round = async (count: number) => {
     for (let done = 0; done < count; done += 50) {
       const visits = Array.from({ length: 50 }, async (_, index) => {
-        const socket = await connect({ host: 'localhost', port, secureContext });
+        const socket = await connect({
+          host: 'localhost',
+          port,
+          secureContext,
+          handshakeTimeout: PATIENCE_MS,
+        });
         if (index % 5 === 0) {
           socket.on('error', () => {});
           socket.destroy();
@@ -45,21 +47,16 @@ t.test('10,000 connections opened and closed leave no descriptor and no memory b
       });
       await Promise.all(visits);
     }
-    let open = 1;
-    while (open > 0) {
-      open = await new Promise<number>((resolve) => server.getConnections((_, number) => resolve(number)));
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  };
-  const memoryInUse = () => {
-    for (let time = 0; time < 5; time++) collectGarbage();
-    return process.memoryUsage.rss();
+    const open = () =>
+      new Promise<number>((resolve) => server.getConnections((_, number) => resolve(number)));
+    await until(async () => (await open()) === 0, 'the server has closed them, too');
   };
   await round(2000);
   const [files, memory] = [descriptors(), memoryInUse()];
   await round(8000);
   t.equal(wrong, 0);
-  t.equal(descriptors(), files);
+  // A client that went at once may have left before its server knew that it was there.
+  await until(() => descriptors() <= files, 'no descriptor is left');
   const grown = memoryInUse() - memory;
   // 7 KiB for each connection; its two ends held 700 while they lived.
   t.ok(grown < 60 * 1024 * 1024, `grew by ${grown} bytes`);
@@ -78,7 +75,9 @@ async function program(body: string): Promise<string> {
     ${body}`;
   const file = join(trust.folder, `program-${body.length}.js`);
   writeFileSync(file, script);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', file], { timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', file], {
+    timeout: 240_000,
+  });
   return stdout.trim();
 }
 
@@ -104,10 +103,11 @@ t.test('as a program sees it', async (t) => {
   t.test('an error without a listener is an uncaught exception', async (t) => {
     const output = await program(`
       process.on('uncaughtException', (error) => console.log(error.code));
-      const server = createServer({ cert, key }, (socket) => { socket.resume(); server.close(); });
+      const server = createServer({ cert, key }, (socket) => { socket.resume().write('x'); server.close(); });
       server.listen(0, '127.0.0.1', async () => {
         const socket = await connect({ host: 'localhost', port: server.address().port, ca });
-        setTimeout(() => socket.destroy(), 50);
+        // Whoever leaves something unread resets the connection.
+        socket.once('data', () => socket.destroy());
       });`);
     t.equal(output, 'ERR_KTLS_TRUNCATED');
   });
@@ -178,7 +178,10 @@ t.test('as a program sees it', async (t) => {
         for (let index = 0; index < 10; index++) held.push(await open());
         const between = descriptors();
         held.length = 0;
-        for (let index = 0; index < 50; index++) { global.gc(); await new Promise((resolve) => setTimeout(resolve, 5)); }
+        for (let index = 0; index < 2000 && descriptors() > before; index++) {
+          global.gc();
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
         console.log(between - before >= 9, descriptors() <= before);
         process.exit();
       })();`);
@@ -189,13 +192,13 @@ t.test('as a program sees it', async (t) => {
 });
 
 t.test('handshakes that are slow are bounded in time, and do not hold a slot for ever', async (t) => {
-  const { port, server } = await listen(t, { cert, key, handshakeTimeout: 200, maxUnauthenticated: 2 });
+  const { port, server } = await listen(t, { cert, key, handshakeTimeout: 1000, maxUnauthenticated: 2 });
   const refused = once(server, 'tlsClientError');
   const silent = [connectTcp(port, '127.0.0.1'), connectTcp(port, '127.0.0.1')];
   for (const socket of silent) socket.on('error', () => {});
   t.equal((await refused)[0].code, 'ERR_KTLS_HANDSHAKE_TIMEOUT');
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const socket = await connect({ host: 'localhost', port, ca });
-  socket.destroy();
+  // On a slow machine a handshake of ours may be too slow, too, and the next one is not.
+  const dial = () => connect({ host: 'localhost', port, ca }).catch(() => undefined);
+  await until(async () => (await dial())?.destroy() !== undefined, 'there is a slot for another client');
   for (const each of silent) each.destroy();
 });

@@ -61,8 +61,8 @@ for (const version of VERSIONS) {
 
       const files = ['-cert', certFile, '-key', keyFile];
       const server = start(t, 'openssl', ['s_server', '-accept', '127.0.0.1:0', ...files, ...only]);
-      await server.says(/ACCEPT .*:\d+/);
-      const free = Number(/ACCEPT .*:(\d+)/.exec(server.output())?.[1]);
+      await server.says(/ACCEPT .*:\d+\n/);
+      const free = Number(/ACCEPT .*:(\d+)\n/.exec(server.output())?.[1]);
       const socket = await connect({ host: 'localhost', port: free, ca, kernel });
       t.equal(socket.getProtocol(), version);
       t.match(socket.record, { tx: place(kernel), rx: place(kernel), cipher: known.cipher });

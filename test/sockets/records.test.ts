@@ -1,14 +1,15 @@
 // What comes off the wire: split, merged, cut, changed, foreign, or under another key.
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { dialTcp, connectTls as handshakeTls } from '../../lib/handshake/connect';
 import { adopt, connect, type KtlsSocket } from '../../lib/index';
 import { native } from '../../lib/native';
 import { socketClientContext } from '../../lib/socket/context';
-import { collect, credentials, failure, listen, nodeServer, pair, proxy, take } from './support';
+import { type ForeignProgram, start } from '../helpers/foreign-program';
+import { until } from '../helpers/until';
+import { collect, credentials, failure, listen, nodeServer, PATIENCE_MS, pair, proxy, take } from './support';
 
 const trust = credentials(t);
 const { ca } = trust;
@@ -55,7 +56,7 @@ t.test('whatever a network does to segments, nothing is lost or doubled', async 
       socket.end(down);
       return collect(socket);
     });
-    const client = await connect({ host: 'localhost', port, ca });
+    const client = await connect({ host: 'localhost', port, ca, handshakeTimeout: PATIENCE_MS });
     const received = collect(client);
     client.end(up);
     t.ok((await received).equals(down), `seed ${seed}: from the server`);
@@ -122,30 +123,31 @@ t.test('a changed bit is ERR_KTLS_BAD_RECORD_MAC at its reader, and an alert at 
 });
 
 t.test('what is no record is ERR_KTLS_BAD_RECORD', async (t) => {
-  const { port: target } = await listen(t, { cert, key });
+  const { port: target } = await listen(t, { cert, key }, (socket) => socket.write('x'));
   for (const garbage of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.from('1703034101', 'hex')]) {
     const { port, pairs } = await proxy(t, target, (chunk, _from, to) => to.write(chunk));
     const client = await connect({ host: 'localhost', port, ca });
-    // Behind the tickets, which may still be on their way.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Behind the tickets, which come before anything else.
+    await take(client, 1);
     pairs[0]?.near.write(garbage);
     t.equal((await failure(client))?.code, 'ERR_KTLS_BAD_RECORD');
   }
 });
 
 /** A client of ours, into whose connection the test puts records of its own, sealed with the server's key. */
-async function forged(t: Parameters<typeof pair>[0]) {
-  const server = await nodeServer(t, { cert, key }, () => {});
+async function forged(t: Test) {
+  const server = await nodeServer(t, { cert, key }, (socket) => socket.write('x'));
   const { port, pairs } = await proxy(t, server, (chunk, _from, to) => to.write(chunk));
   const context = await socketClientContext({ ca });
   const established = await handshakeTls(await dialTcp('127.0.0.1', port), context, { host: 'localhost' });
-  // Until the server's two tickets, records 0 and 1, are there.
-  await new Promise((resolve) => setTimeout(resolve, 100));
   const { fd, cipher, tx, rx, tls } = established;
   tls.destroy();
-  const record = new (native().RecordKey)({ cipher, ...rx, sequence: 2n });
+  const client = adopt(fd, { cipher, tx, rx });
+  // Behind the server's two tickets, records 0 and 1, and what it says, which is record 2.
+  await take(client, 1);
+  const record = new (native().RecordKey)({ cipher, ...rx, sequence: 3n });
   return {
-    client: adopt(fd, { cipher, tx, rx }),
+    client,
     send: (...records: Buffer[]) => pairs[0]?.near.write(Buffer.concat(records)),
     seal: (type: number, content: Buffer) => record.seal(type, content),
   };
@@ -228,48 +230,53 @@ t.test('keys change in both directions after maxRecordsPerKey records', async (t
   t.ok((await down).equals(data));
 });
 
-/** Types lines into openssl, each in a read of its own. */
-async function type(stdin: NodeJS.WritableStream, ...lines: string[]): Promise<void> {
-  for (const line of lines) {
-    stdin.write(`${line}\n`);
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
+/** How often openssl, told to show messages (-msg), has shown a KeyUpdate that it sent. */
+const updates = (openssl: ForeignProgram): number => {
+  const shown = />>> TLS 1\.3, Handshake \[length 0005\], KeyUpdate/g;
+  return openssl.output().match(shown)?.length ?? 0;
+};
+
+/** Types K or k, which is a command only where openssl reads nothing else with it. */
+async function updateKey(openssl: ForeignProgram, command: 'K' | 'k'): Promise<void> {
+  const before = updates(openssl);
+  openssl.stdin?.write(`${command}\n`);
+  while (updates(openssl) === before) await once(openssl, 'said');
 }
 
 t.test('openssl s_client changes its key, and asks for ours to change (K and k)', async (t) => {
   const { port, next } = await listen(t, { cert, key });
-  const openssl = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_3']);
-  t.teardown(() => openssl.kill());
-  let [output, told] = ['', ''];
-  openssl.stdout.on('data', (text) => {
-    output += text;
-  });
-  openssl.stderr.on('data', (text) => {
-    told += text;
-  });
+  const openssl = start(t, 'openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-tls1_3', '-msg']);
   const end = await next();
   end.pipe(end);
-  await type(openssl.stdin, 'first', 'K', 'second', 'k', 'third', 'K', 'K', 'fourth');
-  for (const text of ['first', 'second', 'third', 'fourth']) {
-    while (!output.includes(`${text}\n`)) await once(openssl.stdout, 'data');
+  for (const line of ['first', 'K', 'second', 'k', 'third', 'K', 'K', 'fourth']) {
+    if (line === 'K' || line === 'k') {
+      await updateKey(openssl, line);
+      continue;
+    }
+    openssl.stdin?.write(`${line}\n`);
+    await openssl.says(`${line}\n`);
   }
-  t.equal(told.match(/KEYUPDATE/g)?.length, 4);
-  openssl.stdin.end('Q\n');
+  t.equal(updates(openssl), 4);
+  openssl.stdin?.end('Q\n');
   t.equal(await failure(end), undefined);
 });
 
 t.test('openssl s_server changes its key, asks for ours, and follows our own changes', async (t) => {
   const { certFile, keyFile } = trust.server;
-  const options = ['s_server', '-accept', '127.0.0.1:0', '-cert', certFile, '-key', keyFile, '-tls1_3'];
-  const openssl = spawn('openssl', options);
-  t.teardown(() => openssl.kill());
-  let output = '';
-  openssl.stdout.on('data', (text) => {
-    output += text;
-  });
-  openssl.stderr.resume();
-  while (!/ACCEPT .*:\d+/.test(output)) await once(openssl.stdout, 'data');
-  const port = Number(/ACCEPT .*:(\d+)/.exec(output)?.[1]);
+  const options = [
+    's_server',
+    '-accept',
+    '127.0.0.1:0',
+    '-cert',
+    certFile,
+    '-key',
+    keyFile,
+    '-tls1_3',
+    '-msg',
+  ];
+  const openssl = start(t, 'openssl', options);
+  await openssl.says(/ACCEPT .*:\d+\n/);
+  const port = Number(/ACCEPT .*:(\d+)\n/.exec(openssl.output())?.[1]);
   const client = await connect({ host: 'localhost', port, ca, maxRecordsPerKey: 16 });
   let received = '';
   client.on('data', (text) => {
@@ -277,15 +284,20 @@ t.test('openssl s_server changes its key, asks for ours, and follows our own cha
   });
   const say = async (text: string) => {
     client.write(`${text}\n`);
-    while (!output.includes(text)) await once(openssl.stdout, 'data');
+    await openssl.says(text);
+  };
+  const hear = async (text: string) => {
+    openssl.stdin?.write(`${text}\n`);
+    await until(() => received.includes(`${text}\n`), `the client has '${text}'`);
   };
   await say('one');
-  await type(openssl.stdin, 'K', 'from openssl 1');
+  await updateKey(openssl, 'K');
+  await hear('from openssl 1');
   await say('two');
-  await type(openssl.stdin, 'k', 'from openssl 2');
+  await updateKey(openssl, 'k');
+  await hear('from openssl 2');
   for (let index = 0; index < 60; index++) await say(`line ${index}.`);
-  while (!received.includes('from openssl 2')) await once(client, 'data');
-  t.match(received, /from openssl 1\nfrom openssl 2\n/);
+  t.equal(received, 'from openssl 1\nfrom openssl 2\n');
   t.equal(client.errored, null);
   client.destroy();
 });

@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 
 import { connect } from '../../lib/index';
-import { collect, credentials, failure, listen, pair, take } from './support';
+import { collect, credentials, failure, listen, PATIENCE_MS, pair, take } from './support';
 
 const trust = credentials(t);
 const { ca } = trust;
@@ -218,7 +218,8 @@ t.test('1,000 connections at once echo', async (t) => {
   });
   const sockets = [];
   for (let batch = 0; batch < 20; batch++) {
-    const dialled = Array.from({ length: 50 }, () => connect({ host: 'localhost', port, ca }));
+    const options = { host: 'localhost', port, ca, handshakeTimeout: PATIENCE_MS };
+    const dialled = Array.from({ length: 50 }, () => connect(options));
     sockets.push(...(await Promise.all(dialled)));
   }
   // The last client is done a moment before its server.

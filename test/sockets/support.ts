@@ -54,6 +54,9 @@ export interface Listening {
   next(): Promise<KtlsSocket>;
 }
 
+/** For handshakes: a loaded machine may take its time, and few tests are about that. */
+export const PATIENCE_MS = 120_000;
+
 /** A server of ours on a free port; it and its connections are closed after the test. */
 export async function listen(
   t: Teardown,
@@ -62,7 +65,7 @@ export async function listen(
 ): Promise<Listening> {
   const arrived: KtlsSocket[] = [];
   const waiting: ((socket: KtlsSocket) => void)[] = [];
-  const server = createServer(options, (given) => {
+  const server = createServer({ handshakeTimeout: PATIENCE_MS, ...options }, (given) => {
     const socket = given as KtlsSocket;
     // Tests that care look at socket.errored.
     socket.on('error', () => {});
@@ -85,7 +88,8 @@ export async function pair(
   serverOptions: Partial<ServerOptions> = {},
 ): Promise<{ client: KtlsSocket; server: KtlsSocket; listening: Listening }> {
   const listening = await listen(t, { cert: server.cert, key: server.key, ...serverOptions });
-  const client = await connect({ host: 'localhost', port: listening.port, ca, ...clientOptions });
+  const patient = { handshakeTimeout: PATIENCE_MS, ...clientOptions };
+  const client = await connect({ host: 'localhost', port: listening.port, ca, ...patient });
   t.teardown(() => client.destroy());
   return { client, server: await listening.next(), listening };
 }

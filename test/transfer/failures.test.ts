@@ -12,7 +12,7 @@ import { makeDataset } from '../helpers/dataset';
 import { errorFrame, helloFrame, helloOkFrame, open, RawClient } from '../helpers/raw-peer';
 import { rawServer } from '../helpers/raw-server';
 import { temporaryFolder } from '../helpers/temporary-folder';
-import { until } from '../relay/support';
+import { until } from '../helpers/until';
 
 const folder = temporaryFolder(t);
 const path = (name: string) => join(folder, name);
