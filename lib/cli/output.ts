@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 
 import type { Progress, TransferResult } from '../../types/index';
 import type { RelayResult } from '../../types/relay';
-import { BarOutput } from './output-bar';
 import { JsonOutput } from './output-json';
 import { PlainOutput } from './output-plain';
 
@@ -60,5 +59,7 @@ export function createOutput(options: OutputOptions, many = false): Output {
   const quiet = options.quiet === true;
   if (options.json === true) return new JsonOutput(quiet);
   if (quiet || many || !process.stderr.isTTY) return new PlainOutput(quiet);
+  // Scripts, which show no bar, do not wait for its library to be loaded.
+  const { BarOutput } = require('./output-bar') as typeof import('./output-bar');
   return new BarOutput();
 }
