@@ -309,8 +309,9 @@ export class KtlsSocket extends SocketFacts {
     clearTimeout(this.#timer);
     if (!this.#handedOver) this.native.close(this.#reset);
     this.session?.tls.destroy();
+    // An error, with its stack, costs as much as the rest of this: most have nobody to tell.
     for (const range of this.#unwritten.splice(0)) range.fail(error ?? new AbortError());
-    this.#onWritten(error ?? new AbortError());
+    if (this.#waiting) this.#onWritten(error ?? new AbortError());
     callback(error);
     setImmediate(() => this.emit('close', error !== null));
   }
