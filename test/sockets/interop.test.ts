@@ -25,7 +25,7 @@ writeFileSync(file, content);
 /** Until something listens there. */
 async function reach(port: number): Promise<KtlsSocket> {
   for (;;) {
-    const socket = await connect({ host: '127.0.0.1', port, ca }).catch((error) => {
+    const socket = await connect({ host: 'localhost', port, ca }).catch((error) => {
       if (error.code !== 'ECONNREFUSED') throw error;
     });
     if (socket) return socket;
