@@ -1,7 +1,7 @@
 // Handshakes that are many, aborted, or cut off with their thread leave nothing behind.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,6 +20,7 @@ import { rawServer } from '../helpers/raw-server';
 import { dial, listen } from '../helpers/tls-pair';
 import { until } from '../helpers/until';
 import { collectWarnings } from '../helpers/warnings';
+import { watchDescriptor } from '../helpers/watch-descriptor';
 
 const secret = generateSecret();
 const ABORT = { name: 'AbortError', code: 'ABORT_ERR' };
@@ -28,19 +29,6 @@ const sockets = (): number => readdirSync('/proc/self/fd', { withFileTypes: true
 
 /** Descriptors close on later turns of the loop. */
 const settlesAt = (expected: number) => until(() => sockets() <= expected, `${expected} descriptors`);
-
-/** Tells from then on whether the descriptor is still this socket. */
-function watch(fd: number): () => boolean {
-  const link = () => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return '';
-    }
-  };
-  const socket = link();
-  return () => link() === socket;
-}
 
 function close({ fd, tls }: Established): void {
   closeSync(fd);
@@ -212,7 +200,7 @@ t.test('the channel: what nobody holds is collected, what waits is not', async (
     );
     channel.attach(() => new TLSSocket(undefined as never, {}));
     if (wait) t.equal(channel.proceed(), false);
-    return watch(fd);
+    return watchDescriptor(fd);
   };
   const gone = (isOpen: () => boolean) => () => {
     collectGarbage();

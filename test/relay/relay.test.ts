@@ -7,18 +7,9 @@ import t, { type Test } from 'tap';
 import { native } from '../../lib/native';
 import { relay } from '../../lib/relay';
 import { until } from '../helpers/until';
-import {
-  closing,
-  dial,
-  hash,
-  MODES,
-  openDescriptors,
-  pair,
-  randomBytes,
-  readAll,
-  readBytes,
-  run,
-} from './support';
+import { watchDescriptor } from '../helpers/watch-descriptor';
+import { descriptorOf } from './ends';
+import { closing, dial, hash, MODES, pair, randomBytes, readAll, readBytes, run } from './support';
 
 async function relayed(t: Test, options: Parameters<typeof relay>[2] = {}) {
   const a = await pair(t);
@@ -102,20 +93,15 @@ t.test('auto turns to splice for bulk, and says why', async (t) => {
 t.test('descriptors are taken as well, and closed', async (t) => {
   const a = await pair(t);
   const b = await pair(t);
-  const [first, second] = [a.near, b.near].map((socket) => {
-    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
-    return native().duplicateDescriptor(fd);
-  }) as [number, number];
-  a.near.destroy();
-  b.near.destroy();
-  const before = openDescriptors();
+  const [first, second] = [descriptorOf(a.near), descriptorOf(b.near)];
+  const watched = [first, second].map(watchDescriptor);
   const handle = relay(first, second);
   a.far.end('there');
   b.far.end('back');
   t.equal((await readAll(b.far)).toString(), 'there');
   t.equal((await readAll(a.far)).toString(), 'back');
   await handle;
-  await until(() => openDescriptors() < before, 'both are closed');
+  t.notOk(watched.some((isOpen) => isOpen()));
 });
 
 t.test('a reset on one side is a reset on the other, and an error with the side', async (t) => {
@@ -219,22 +205,17 @@ t.test('what cannot be relayed is refused before anything is taken', async (t) =
 
 t.test('a descriptor that is no connected socket fails the relay, and both are closed', async (t) => {
   const { near, far } = await pair(t);
-  const before = openDescriptors();
+  const { fd } = (near as unknown as { _handle: { fd: number } })._handle;
+  const watched = [fd, 0].map(watchDescriptor);
   await t.rejects(relay(near, 0), { code: 'ENOTSOCK' });
-  t.equal(await closing(far), 'ECONNRESET');
-  const closed = () => openDescriptors() === before - 3;
-  await until(closed, 'both ends of the pair are closed, and the descriptor given');
+  t.equal(await closing(far), 'ECONNRESET', 'no descriptor of the connection is left');
+  t.notOk(watched.some((isOpen) => isOpen()));
 });
 
 t.test('a worker that is terminated ends its relays; the process goes on', async (t) => {
   const { near, far } = await pair(t);
   const other = await pair(t);
-  const fds = [near, other.near].map((socket) => {
-    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
-    return native().duplicateDescriptor(fd);
-  });
-  near.destroy();
-  other.near.destroy();
+  const fds = [near, other.near].map(descriptorOf);
   const worker = new Worker(
     `const { relay } = require('./dist/relay.js');
      const { parentPort, workerData } = require('node:worker_threads');
