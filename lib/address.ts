@@ -1,5 +1,6 @@
 // How a peer is named: 'host:9999/sub/dir', '[::1]:9999', 'ktls://host:9999/sub%20dir'.
 import { Buffer } from 'node:buffer';
+import type { Socket } from 'node:net';
 
 import { KtlsError } from './errors';
 import { DEFAULT_PORT } from './options';
@@ -86,4 +87,12 @@ function percentDecode(text: string, component: string): Buffer {
 export function formatAddress(host: string, port: number): string {
   const plain = host.replace(/^::ffff:(?=\d+\.)/i, '');
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** Of a socket's peer; empty where it has none, as that of a UNIX socket. */
+export function peerAddress({
+  remoteAddress,
+  remotePort = 0,
+}: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return remoteAddress === undefined ? '' : formatAddress(remoteAddress, remotePort);
 }

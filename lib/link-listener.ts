@@ -2,7 +2,7 @@
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
 import type { AcceptorOptions } from '../types/index';
-import { formatAddress } from './address';
+import { formatAddress, peerAddress } from './address';
 import { serverContext } from './credentials';
 import { AbortError, KtlsError } from './errors';
 import { Acceptor } from './handshake/acceptor';
@@ -140,7 +140,7 @@ class PlainAcceptor implements Backend {
   }
 
   #accept(socket: Socket): void {
-    const { remoteAddress = '', remotePort = 0 } = socket;
+    const address = peerAddress(socket);
     if (this.#silent >= this.#most) {
       socket.destroy();
       return;
@@ -152,7 +152,7 @@ class PlainAcceptor implements Backend {
       return; // it hung up already, or there is no descriptor left for it
     }
     this.#silent += 1;
-    this.#events.accepted(fd, formatAddress(remoteAddress, remotePort)).finally(() => {
+    this.#events.accepted(fd, address).finally(() => {
       this.#silent -= 1;
     });
   }

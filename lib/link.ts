@@ -4,7 +4,7 @@ import type { SecurityOptions } from '../types/index';
 import { formatAddress, type Target } from './address';
 import { clientContext } from './credentials';
 import { KtlsError } from './errors';
-import { type ClientContext, connectTls, dialTcp } from './handshake/connect';
+import { type ClientContext, connectTls, dialSocket } from './handshake/connect';
 import { alertFailure } from './handshake/failure';
 import type { Established } from './handshake/handshake';
 import { type CipherName, type NativeConnection, native, type RecordReport } from './native';
@@ -58,7 +58,7 @@ export class Dialer {
     // Wrong credentials are told before the network is touched.
     const context = await this.#context;
     const { host, port } = this.#target;
-    const fd = await dialTcp(host, port, { signal, timeoutMs: this.#timeouts.connect });
+    const fd = await dialSocket(host, port, { signal, timeoutMs: this.#timeouts.connect });
     if (context === null) return plainLink(fd, this.peer);
     const established = await connectTls(fd, context, {
       signal,

@@ -126,7 +126,10 @@ export interface ConnectOptions
   extends Omit<ConnectionOptions, keyof SocketOptions | keyof DialOptions>,
     SocketOptions,
     DialOptions {
-  port: number;
+  /** 1 to 65,535. Needed where there is no `path`. */
+  port?: number | undefined;
+  /** Of a UNIX socket, in place of `host` and `port`. `servername` or `host` is then the name that is verified. */
+  path?: string | undefined;
   /** A secret of {@link generateSecret}, or a passphrase, in place of certificates. */
   secret?: string | Buffer | undefined;
   /** Ends connecting. */
@@ -280,8 +283,11 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> implements AsyncD
   listen(port?: number, host?: string, backlog?: number, listener?: () => void): this;
   listen(port?: number, host?: string, listener?: () => void): this;
   listen(port?: number, listener?: () => void): this;
+  /** At a UNIX socket. */
+  listen(path: string, listener?: () => void): this;
   listen(options: ListenOptions, listener?: () => void): this;
-  address(): AddressInfo | null;
+  /** The path of a UNIX socket as it was given. */
+  address(): AddressInfo | string | null;
   getConnections(callback: (error: Error | null, count: number) => void): this;
   close(callback?: (error?: Error) => void): this;
   ref(): this;

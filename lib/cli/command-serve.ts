@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { formatAddress } from '../address';
+import { peerAddress } from '../address';
 import { createServer, type HttpsServer } from '../https';
 import { listing } from '../https/listing';
 import { answerWithFile } from '../https/send-file';
@@ -88,9 +88,9 @@ function count(server: HttpsServer, output: Output): ServeTotals {
   const totals = { connections: 0, failed: 0, requests: 0 };
   server.on('secureConnection', () => totals.connections++);
   server.on('request', () => totals.requests++);
-  server.on('tlsClientError', (error: Error, { remoteAddress = '', remotePort = 0 }: Socket) => {
+  server.on('tlsClientError', (error: Error, socket: Socket) => {
     totals.failed++;
-    output.connectionError(error, formatAddress(remoteAddress, remotePort));
+    output.connectionError(error, peerAddress(socket));
   });
   return totals;
 }

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
-import { formatAddress } from '../address';
+import { peerAddress } from '../address';
 import { listen } from '../listen';
 import { acceptTls, type ServerContext } from './accept';
 import { takeDescriptor } from './descriptor';
@@ -62,8 +62,7 @@ export class Acceptor {
 
   private onConnection(socket: Socket): void {
     const { maxUnauthenticated = MAX_UNAUTHENTICATED } = this.options;
-    const { remoteAddress = '', remotePort = 0 } = socket;
-    const address = formatAddress(remoteAddress, remotePort);
+    const address = peerAddress(socket);
     if (this.pending.size >= maxUnauthenticated || this.closing.signal.aborted) {
       this.turnedAway++;
       socket.destroy();

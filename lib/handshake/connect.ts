@@ -1,5 +1,5 @@
 // The end that dials: a TCP connection, and the client's side of the handshake.
-import { connect as connectTcp, isIP, type Socket, type TcpSocketConnectOpts } from 'node:net';
+import { connect as connectSocket, isIP, type Socket, type TcpSocketConnectOpts } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, TLSSocket, type TLSSocketOptions } from 'node:tls';
 
 import { verifyError } from '../credentials';
@@ -83,18 +83,20 @@ export interface DialOptions {
   timeoutMs?: number | undefined;
   /** As net.connect() has them: family, localAddress, lookup and so on. */
   tcp?: Omit<TcpSocketConnectOpts, 'host' | 'port'>;
+  /** Of a UNIX socket, in place of host and port. */
+  path?: string | undefined;
 }
 
 /**
- * A connected TCP socket's descriptor, from which nothing has been read. All addresses of the host are
+ * A connected socket's descriptor, from which nothing has been read. All addresses of the host are
  * tried, as net.connect() does.
  *
  * @throws ERR_KTLS_CONNECT_TIMEOUT; ERR_KTLS_INVALID_OPTION for what net.connect() does not take; or with the errno
  *   name: ECONNREFUSED, ENOTFOUND, …
  */
-export function dialTcp(host: string, port: number, options: DialOptions = {}): Promise<number> {
-  const { signal, timeoutMs = CONNECT_TIMEOUT_MS, tcp = {} } = options;
-  const address = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+export function dialSocket(host: string, port: number, options: DialOptions = {}): Promise<number> {
+  const { signal, timeoutMs = CONNECT_TIMEOUT_MS, tcp = {}, path } = options;
+  const address = path ?? (isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`);
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(aborted(signal));
@@ -102,7 +104,7 @@ export function dialTcp(host: string, port: number, options: DialOptions = {}): 
     }
     let socket: Socket;
     try {
-      socket = connectTcp({ ...tcp, host, port });
+      socket = path === undefined ? connectSocket({ ...tcp, host, port }) : connectSocket({ path });
     } catch (cause) {
       reject(new KtlsError('ERR_KTLS_INVALID_OPTION', escapeText((cause as Error).message), { cause }));
       return;

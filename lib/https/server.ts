@@ -7,7 +7,7 @@ import type { Socket as TcpSocket } from 'node:net';
 import type { SecureContext, SecureContextOptions, TLSSocketOptions } from 'node:tls';
 
 import type { HttpsServerOptions } from '../../types/https';
-import { formatAddress } from '../address';
+import { peerAddress } from '../address';
 import { acceptTls, type ServerContext } from '../handshake/accept';
 import { takeDescriptor } from '../handshake/descriptor';
 import { refusalOfClient, SESSION_ID_CONTEXT, withKnownCiphers } from '../socket/context';
@@ -95,12 +95,11 @@ export class HttpsServer extends Server {
   }
 
   async #onConnection(tcp: TcpSocket): Promise<void> {
-    const { remoteAddress = '', remotePort = 0 } = tcp;
     // Node counts its net.Socket, which ends here: what counts is the connection.
     Object.assign(tcp, { _server: null });
     let socket: KtlsSocket;
     const { signal } = this.#aborting;
-    const address = formatAddress(remoteAddress, remotePort);
+    const address = peerAddress(tcp);
     try {
       await this.#ticketKeysReady;
       const established = await acceptTls(takeDescriptor(tcp), this.#context(), {

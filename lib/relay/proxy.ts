@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Endpoint, ProxyOptions, RelayOptions, RelayResult } from '../../types/relay';
 import { formatAddress } from '../address';
 import { acceptTls, type ServerContext } from '../handshake/accept';
-import { type ClientContext, connectTls, dialTcp } from '../handshake/connect';
+import { type ClientContext, connectTls, dialSocket } from '../handshake/connect';
 import { takeDescriptor } from '../handshake/descriptor';
 import { listen } from '../listen';
 import type { KernelPolicy, NativeRelayEnd } from '../native';
@@ -169,7 +169,7 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
     const { connectTimeout, handshakeTimeout: timeoutMs, connectTls: tls } = this.options;
     const { host, port } = this.target;
     const { signal } = this.closing;
-    const fd = await dialTcp(host, port, { signal, timeoutMs: connectTimeout });
+    const fd = await dialSocket(host, port, { signal, timeoutMs: connectTimeout });
     if (connecting === undefined) return { fd, initial: Buffer.alloc(0) };
     const name = (typeof tls === 'object' ? tls.servername : undefined) ?? host;
     const bounds = { signal, timeoutMs, host: name, address: formatAddress(host, port) };

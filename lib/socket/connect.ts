@@ -1,7 +1,7 @@
 // The end that dials.
 import type { ConnectOptions } from '../../types/index';
 import { formatAddress } from '../address';
-import { connectTls, dialTcp } from '../handshake/connect';
+import { connectTls, dialSocket } from '../handshake/connect';
 import { socketClientContext } from './context';
 import { KtlsSocket } from './ktls-socket';
 import { checkCommon, invalid } from './options';
@@ -24,14 +24,15 @@ function tcpOptions(options: Record<string, unknown>): Record<string, unknown> {
 
 export async function connect(options: ConnectOptions): Promise<KtlsSocket> {
   checkCommon(options);
-  const { host = 'localhost', port, servername, signal } = options as ConnectOptions;
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+  const { host = 'localhost', port = 0, path, servername, signal } = options as ConnectOptions;
+  if (path === undefined && (!Number.isInteger(port) || port < 1 || port > 65_535)) {
     throw invalid('port', 'must be an integer from 1 to 65535');
   }
   const context = await socketClientContext(options);
-  const address = formatAddress(host, port);
+  const address = path ?? formatAddress(host, port);
   const { connectTimeout, handshakeTimeout } = options as ConnectOptions;
-  const fd = await dialTcp(host, port, { signal, timeoutMs: connectTimeout, tcp: tcpOptions(options) });
+  const tcp = tcpOptions(options);
+  const fd = await dialSocket(host, port, { signal, timeoutMs: connectTimeout, tcp, path });
   const established = await connectTls(fd, context, {
     signal,
     host: servername || host,

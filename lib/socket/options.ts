@@ -23,7 +23,7 @@ function milliseconds(option: string, value: unknown): number {
 const VERSIONS: unknown[] = ['TLSv1.2', 'TLSv1.3'];
 
 /** Those of node:tls that cannot be followed here. */
-const UNKNOWN_HERE = ['secureProtocol', 'pskCallback', 'path', 'socket', 'enableTrace'];
+const UNKNOWN_HERE = ['secureProtocol', 'pskCallback', 'socket', 'enableTrace'];
 
 /** @throws ERR_KTLS_INVALID_OPTION */
 export function checkCommon(options: unknown): asserts options is Record<string, unknown> {

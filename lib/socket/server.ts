@@ -69,15 +69,7 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   listen(...given: unknown[]): this {
     const callback = typeof given.at(-1) === 'function' ? (given.pop() as () => void) : undefined;
     if (callback) this.once('listening', callback);
-    const [first, host, backlog] = given;
-    const options: ListenOptions =
-      typeof first === 'object' && first !== null
-        ? (first as ListenOptions)
-        : {
-            port: Number(first ?? 0),
-            ...(typeof host === 'string' ? { host } : {}),
-            ...(typeof backlog === 'number' ? { backlog } : {}),
-          };
+    const options = listenOptions(given);
     if (this.#started) {
       throw Object.assign(new Error('Listen method has been called more than once without closing.'), {
         code: 'ERR_SERVER_ALREADY_LISTEN',
@@ -135,8 +127,8 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
     this.emit('secureConnection', socket);
   }
 
-  address(): AddressInfo | null {
-    return (this.#acceptor?.server.address() as AddressInfo | null | undefined) ?? null;
+  address(): AddressInfo | string | null {
+    return this.#acceptor?.server.address() ?? null;
   }
 
   getConnections(callback: (error: Error | null, count: number) => void): this {
@@ -207,6 +199,17 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
     });
     change.catch((error) => this.emit('error', error));
   }
+}
+
+/** What the forms of net.Server's listen() mean. */
+function listenOptions([first, host, backlog]: unknown[]): ListenOptions {
+  if (typeof first === 'object' && first !== null) return first;
+  if (typeof first === 'string' && Number.isNaN(Number(first))) return { path: first };
+  return {
+    port: Number(first ?? 0),
+    ...(typeof host === 'string' ? { host } : {}),
+    ...(typeof backlog === 'number' ? { backlog } : {}),
+  };
 }
 
 export function createServer(options: ServerOptions, listener?: ConnectionListener): KtlsServer {

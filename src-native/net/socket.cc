@@ -118,7 +118,8 @@ Status set_nonblocking(int fd) {
 
 Status set_nodelay(int fd) {
   const int on = 1;
-  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0) return {};
+  // What is no TCP socket delays nothing.
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 || errno == EOPNOTSUPP) return {};
   return Status::system("setsockopt", errno);
 }
 

@@ -11,7 +11,7 @@ import {
   clientContext,
   serverContext,
 } from '../../lib/credentials';
-import { dialTcp } from '../../lib/handshake/connect';
+import { dialSocket } from '../../lib/handshake/connect';
 import { alertFailure } from '../../lib/handshake/failure';
 import { generateSecret, preSharedKey } from '../../lib/secret';
 import { CertificateMaker } from '../helpers/certificates';
@@ -352,27 +352,27 @@ t.test('TCP: refused, unknown host, no answer', async (t) => {
   const port = await rawServer(t, () => {});
   const listening = await listen(t, await serverContext({ secret }));
   await listening.acceptor.close();
-  await t.rejects(dialTcp('127.0.0.1', listening.port), {
+  await t.rejects(dialSocket('127.0.0.1', listening.port), {
     code: 'ECONNREFUSED',
     syscall: 'connect',
     errno: 111,
     address: `127.0.0.1:${listening.port}`,
     message: /listens/,
   });
-  await t.rejects(dialTcp('::1', listening.port), {
+  await t.rejects(dialSocket('::1', listening.port), {
     code: 'ECONNREFUSED',
     address: `[::1]:${listening.port}`,
   });
-  await t.rejects(dialTcp('no-such-host.invalid', port), { message: /no-such-host\.invalid/ });
+  await t.rejects(dialSocket('no-such-host.invalid', port), { message: /no-such-host\.invalid/ });
 });
 
 t.test('TCP: a host that does not answer', async (t) => {
   const port = await deafHost(t);
   const error = { code: 'ERR_KTLS_CONNECT_TIMEOUT', address: `127.0.0.1:${port}`, message: /within 100 ms/ };
-  await t.rejects(dialTcp('127.0.0.1', port, { timeoutMs: 100 }), error);
+  await t.rejects(dialSocket('127.0.0.1', port, { timeoutMs: 100 }), error);
   const abort = new AbortController();
-  const aborted = t.rejects(dialTcp('127.0.0.1', port, { signal: abort.signal }), { name: 'AbortError' });
+  const aborted = t.rejects(dialSocket('127.0.0.1', port, { signal: abort.signal }), { name: 'AbortError' });
   abort.abort();
   await aborted;
-  await t.rejects(dialTcp('127.0.0.1', port, { signal: abort.signal }), { name: 'AbortError' });
+  await t.rejects(dialSocket('127.0.0.1', port, { signal: abort.signal }), { name: 'AbortError' });
 });

@@ -11,7 +11,7 @@ import t from 'tap';
 
 import { clientContext, serverContext } from '../../lib/credentials';
 import { Acceptor } from '../../lib/handshake/acceptor';
-import { dialTcp } from '../../lib/handshake/connect';
+import { dialSocket } from '../../lib/handshake/connect';
 import type { Established } from '../../lib/handshake/handshake';
 import { native } from '../../lib/native';
 import { generateSecret } from '../../lib/secret';
@@ -106,7 +106,7 @@ t.test('close() ends unfinished handshakes and leaves finished ones alone', asyn
   while (acceptor.unauthenticated < 1) await delay(5);
   await Promise.all([acceptor.close(), acceptor.close()]);
   t.match(listening.errors, [ABORT]);
-  await t.rejects(dialTcp('127.0.0.1', port), { code: 'ECONNREFUSED' });
+  await t.rejects(dialSocket('127.0.0.1', port), { code: 'ECONNREFUSED' });
   const [left, right] = [ours, theirs].map(({ fd }) => native().duplicateDescriptor(fd));
   for (const fd of [left, right]) closeSync(fd as number);
   for (const end of [ours, theirs]) close(end);
@@ -128,14 +128,14 @@ const WORKER = `
   const { parentPort, workerData } = require('node:worker_threads');
   const { clientContext, serverContext } = require(workerData.lib + '/credentials');
   const { Acceptor } = require(workerData.lib + '/handshake/acceptor');
-  const { connectTls, dialTcp } = require(workerData.lib + '/handshake/connect');
+  const { connectTls, dialSocket } = require(workerData.lib + '/handshake/connect');
   const { secret, silent } = workerData;
   (async () => {
     const context = await clientContext({ secret });
     const acceptor = new Acceptor({ context: await serverContext({ secret }), onEstablished: ({ fd }) => done(fd) });
     const { port } = await acceptor.listen({ port: 0, host: '127.0.0.1' });
     const done = (fd) => require('node:fs').closeSync(fd);
-    const dial = async (to) => done((await connectTls(await dialTcp('127.0.0.1', to), context, { host: 'x' })).fd);
+    const dial = async (to) => done((await connectTls(await dialSocket('127.0.0.1', to), context, { host: 'x' })).fd);
     for (let index = 0; index < 10; index++) dial(silent).catch(() => {});
     parentPort.postMessage(port);
     for (;;) await Promise.all(Array.from({ length: 8 }, () => dial(port)));
@@ -167,12 +167,12 @@ t.test('a process ends by itself when its handshakes are over, and at once by pr
       const workerData = ${JSON.stringify({ lib: join(__dirname, '../../dist'), secret })};
       const { clientContext, serverContext } = require(workerData.lib + '/credentials');
       const { Acceptor } = require(workerData.lib + '/handshake/acceptor');
-      const { connectTls, dialTcp } = require(workerData.lib + '/handshake/connect');
+      const { connectTls, dialSocket } = require(workerData.lib + '/handshake/connect');
       (async () => {
         const context = await clientContext(workerData);
         const acceptor = new Acceptor({ context: await serverContext(workerData), onEstablished: () => {} });
         const { port } = await acceptor.listen({ port: 0, host: '127.0.0.1' });
-        const dial = async () => connectTls(await dialTcp('127.0.0.1', port), context, { host: 'x' });
+        const dial = async () => connectTls(await dialSocket('127.0.0.1', port), context, { host: 'x' });
         await dial();
         const unfinished = dial();
         unfinished.catch(() => {});
@@ -192,7 +192,7 @@ t.test('the channel: what nobody holds is collected, what waits is not', async (
   const { HandshakeChannel } = native();
   let woken = 0;
   const open = async (wait: boolean) => {
-    const fd = await dialTcp('127.0.0.1', port);
+    const fd = await dialSocket('127.0.0.1', port);
     const channel = new HandshakeChannel(
       fd,
       () => woken++,
@@ -230,7 +230,7 @@ t.test('the channel: what the kernel does not take at once goes out later, in or
     settle = (error) => (error ? reject(error) : resolve());
   });
   const channel = new HandshakeChannel(
-    await dialTcp('127.0.0.1', port),
+    await dialSocket('127.0.0.1', port),
     () => {},
     (error) => settle(error),
   );
@@ -252,7 +252,7 @@ t.test('the channel: what the kernel does not take at once goes out later, in or
   channel.close();
   const failed = new Promise<Error | undefined>((resolve) => (settle = resolve));
   const second = new HandshakeChannel(
-    await dialTcp('127.0.0.1', port),
+    await dialSocket('127.0.0.1', port),
     () => {},
     (error) => settle(error),
   );

@@ -1,6 +1,6 @@
 import type { ServerContext } from '../../lib/handshake/accept';
 import { Acceptor, type AcceptorOptions } from '../../lib/handshake/acceptor';
-import { type ClientContext, type ConnectBounds, connectTls, dialTcp } from '../../lib/handshake/connect';
+import { type ClientContext, type ConnectBounds, connectTls, dialSocket } from '../../lib/handshake/connect';
 import type { Established } from '../../lib/handshake/handshake';
 
 type Teardown = { teardown(handler: () => unknown): void };
@@ -52,7 +52,7 @@ export async function dial(
   context: ClientContext,
   bounds: Partial<ConnectBounds> = {},
 ): Promise<Established> {
-  const fd = await dialTcp('127.0.0.1', port, { timeoutMs: PATIENCE_MS });
+  const fd = await dialSocket('127.0.0.1', port, { timeoutMs: PATIENCE_MS });
   const { timeoutMs = PATIENCE_MS } = bounds;
   return connectTls(fd, context, { host: 'localhost', address: `localhost:${port}`, ...bounds, timeoutMs });
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
 import t, { type Test } from 'tap';
-import { dialTcp, connectTls as handshakeTls } from '../../lib/handshake/connect';
+import { dialSocket, connectTls as handshakeTls } from '../../lib/handshake/connect';
 import { adopt, connect, type KtlsSocket } from '../../lib/index';
 import { native } from '../../lib/native';
 import { socketClientContext } from '../../lib/socket/context';
@@ -139,7 +139,7 @@ async function forged(t: Test) {
   const server = await nodeServer(t, { cert, key }, (socket) => socket.write('x'));
   const { port, pairs } = await proxy(t, server, (chunk, _from, to) => to.write(chunk));
   const context = await socketClientContext({ ca });
-  const established = await handshakeTls(await dialTcp('127.0.0.1', port), context, { host: 'localhost' });
+  const established = await handshakeTls(await dialSocket('127.0.0.1', port), context, { host: 'localhost' });
   const { fd, cipher, tx, rx, tls } = established;
   tls.destroy();
   const client = adopt(fd, { cipher, tx, rx });
@@ -200,7 +200,7 @@ t.test('empty and padded records are what RFC 8446 allows', async (t) => {
 t.test('adopt() goes on where a handshake ended, and checks what it is given', async (t) => {
   const { port } = await listen(t, { cert, key }, (socket) => socket.pipe(socket));
   const context = await socketClientContext({ ca });
-  const dialled = await handshakeTls(await dialTcp('127.0.0.1', port), context, { host: 'localhost' });
+  const dialled = await handshakeTls(await dialSocket('127.0.0.1', port), context, { host: 'localhost' });
   const { fd, cipher, tx, rx } = dialled;
   const keys = { cipher, tx, rx };
   t.throws(() => adopt(-1, keys), { code: 'ERR_KTLS_INVALID_OPTION' });
