@@ -113,11 +113,11 @@ t.test('Chromium shows a page, and its media element seeks', async (t) => {
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-    timeout: 120_000,
+    timeout: 240_000,
   });
   t.teardown(() => browser.close());
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(240_000);
   await page.goto(`https://localhost:${port}/`);
   t.equal(await page.title(), 'loaded');
   const duration = await page.evaluate(`new Promise((resolve, reject) => {

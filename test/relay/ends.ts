@@ -65,7 +65,7 @@ export interface Identity {
 /** The server's end of a TLS connection whose client is node:tls. */
 export function ktlsSocket(kernel: KernelPolicy, identity: Identity): MakeEnds {
   return async (t) => {
-    const server = createKtlsServer({ ...identity, kernel });
+    const server = createKtlsServer({ ...identity, kernel, handshakeTimeout: 120_000 });
     server.on('tlsClientError', (error) => server.emit('error', error));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
