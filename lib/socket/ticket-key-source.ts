@@ -20,6 +20,8 @@ export class TicketKeyFeed {
   readonly ring: TicketKeyRing;
   #ask: (() => Promise<Buffer>) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #asked = 0;
+  #answered = 0;
 
   /** @throws ERR_KTLS_INVALID_OPTION */
   constructor(private readonly options: TicketKeyFeedOptions) {
@@ -48,9 +50,13 @@ export class TicketKeyFeed {
   }
 
   async #refresh(): Promise<void> {
+    this.#asked += 1;
+    const asked = this.#asked;
     const keys = await this.#ask?.();
-    // replace() may have come first.
-    if (keys !== undefined && this.#ask !== undefined) this.ring.replace(keys);
+    // replace() may have come first, or the answer to a later question.
+    if (keys === undefined || this.#ask === undefined || asked < this.#answered) return;
+    this.#answered = asked;
+    this.ring.replace(keys);
   }
 }
 

@@ -99,6 +99,24 @@ t.test('a function is asked again and again, until setTicketKeys() or close()', 
   t.same(server.getTicketKeys(), own);
 });
 
+t.test('an answer that comes late does not take the place of a later one', async (t) => {
+  const [first, late, newest] = [1, 2, 3].map(() => randomBytes(KEY_LENGTH)) as [Buffer, Buffer, Buffer];
+  let answerLate = (_keys: Buffer): void => {};
+  const answers = [
+    first,
+    new Promise<Buffer>((resolve) => {
+      answerLate = resolve;
+    }),
+    newest,
+  ];
+  const ticketKeys = async () => answers.shift() ?? new Promise<Buffer>(() => {});
+  const { server } = await serve(t, { ticketKeys, ticketKeysInterval: 1 });
+  while (!server.getTicketKeys().equals(newest)) await sleep(1);
+  answerLate(late);
+  await sleep(1);
+  t.same(server.getTicketKeys(), newest);
+});
+
 t.test('a server whose keys cannot be had does not listen', async (t) => {
   const missing = createServer({ cert, key, ticketKeys: join(folder, 'missing') });
   const [error] = await once(missing.listen(0), 'error');
