@@ -1,7 +1,6 @@
 #include "net/event_thread.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include "base/thread.h"
@@ -15,13 +14,7 @@ Status EventThread::start(const char* name, std::function<void()> run) {
   if (!wake_) return Status::system("eventfd", errno);
   if (!watch(EPOLL_CTL_ADD, wake_.get(), EPOLLIN, nullptr)) return Status::system("epoll_ctl", errno);
 
-  // A thread inherits its creator's mask.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   Result<std::thread> thread = start_thread(name, std::move(run));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (!thread.ok()) return std::move(thread).status();
   thread_ = std::move(*thread);
   return {};

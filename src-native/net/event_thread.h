@@ -21,8 +21,7 @@ class EventThread {
   EventThread(const EventThread&) = delete;
   EventThread& operator=(const EventThread&) = delete;
 
-  // Once. `run` calls wait() until stopping(). The thread gets no signals: they are for the program's own
-  // threads, and the SIGPIPE of splice(2) and sendfile(2) is for nobody.
+  // Once. `run` calls wait() until stopping().
   Status start(const char* name, std::function<void()> run);
   // From another thread: runs what was posted before, then has the thread leave its loop, and joins it.
   // Nothing happens where none was started.

@@ -1,0 +1,50 @@
+// The threads of this process, as the kernel tells of them.
+#pragma once
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "tests/check.h"
+
+namespace ktls::test {
+
+// How many are called so just now.
+inline size_t threads_called(const std::string& name) {
+  size_t count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream comm(task.path() / "comm");
+    std::string line;
+    // One that ends meanwhile has no name any more.
+    if (std::getline(comm, line) && line == name) ++count;
+  }
+  return count;
+}
+
+// Until so many are called so: one that has been joined may still be there for a moment.
+inline void wait_for_threads(const std::string& name, size_t count) {
+  while (threads_called(name) != count) usleep(1000);
+}
+
+// While it lives no thread can be made: its stack would be larger than what addresses there are.
+class NoThreads {
+ public:
+  NoThreads() {
+    CHECK_EQ(pthread_getattr_default_np(&usual_), 0);
+    pthread_attr_t huge = usual_;
+    CHECK_EQ(pthread_attr_setstacksize(&huge, size_t{1} << 60), 0);
+    CHECK_EQ(pthread_setattr_default_np(&huge), 0);
+  }
+  ~NoThreads() {
+    pthread_setattr_default_np(&usual_);
+    pthread_attr_destroy(&usual_);
+  }
+
+ private:
+  pthread_attr_t usual_;
+};
+
+}  // namespace ktls::test
