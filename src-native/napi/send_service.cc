@@ -1,6 +1,9 @@
 #include "napi/send_service.h"
 
+#include <sched.h>
+
 #include <algorithm>
+#include <thread>
 
 #include "napi/addon.h"
 #include "napi/error.h"
@@ -11,6 +14,16 @@ namespace {
 
 // One thread seals 2 GB/s: a few serve more than a network card takes.
 constexpr unsigned kMaxThreads = 4;
+
+// From here on, making a thread costs nothing beside what it reads.
+constexpr size_t kReadAheadFrom = 4 * 1024 * 1024;
+
+// Those that this process may run on, which may be fewer than the machine has.
+unsigned cores() {
+  cpu_set_t allowed;
+  const bool known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+  return known ? static_cast<unsigned>(CPU_COUNT(&allowed)) : std::thread::hardware_concurrency();
+}
 
 }  // namespace
 
@@ -23,7 +36,7 @@ SendService* SendService::of(Napi::Env env) {
   auto* data = env.GetInstanceData<AddonData>();
   if (data->sends) return data->sends.get();
   std::shared_ptr<SendService> service(new SendService);
-  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads);
+  const unsigned threads = std::clamp(cores(), 1u, kMaxThreads);
   for (unsigned i = 0; i < threads; ++i) {
     auto loop = tls::SendLoop::create();
     if (!loop.ok()) {
@@ -52,11 +65,20 @@ uint64_t SendService::start(Napi::Env env, tls::SendJob job, OnEnd on_end) {
   auto least = std::min_element(loops_.begin(), loops_.end(),
                                 [](const auto& a, const auto& b) { return a->load() < b->load(); });
   jobs_.emplace(id, Job{least->get(), std::move(on_end)});
+  if (pays_to_read_ahead(job)) job.read_ahead();
   (*least)->add(id, std::move(job), [this, id](const Status& status) {
     auto* ended = new Ended{id, status};
     if (napi_call_threadsafe_function(function_, ended, napi_tsfn_blocking) != napi_ok) delete ended;
   });
   return id;
+}
+
+// It takes a third off what the thread that seals and sends has to do, which bounds the rate: where the other
+// core is idle otherwise, as with a peer on another machine. Where all are busy it only costs. Which it will
+// be nobody can know here: two cores for each job is the guess, and it bounds threads and memory, too, when
+// peers are slow.
+bool SendService::pays_to_read_ahead(const tls::SendJob& job) const {
+  return job.left_of_file() >= kReadAheadFrom && 2 * jobs_.size() <= cores();
 }
 
 void SendService::cancel(uint64_t id) {

@@ -36,6 +36,7 @@ class SendService {
 
   SendService() = default;
 
+  bool pays_to_read_ahead(const tls::SendJob& job) const;
   void on_ended(Napi::Env env, const Ended& ended);
   static void on_loop(napi_env env, napi_value, void* context, void* data);
   static void on_environment_exit(void* service);

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "tests/threads_support.h"
 #include "tests/tls_file_support.h"
 #include "tls/send_loop.h"
 
@@ -61,9 +62,16 @@ struct Path {
     for (Bytes chunk : chunks) queue.push(chunk);
     tls::FileRange range = {};
     if (!file.empty()) range = {file_of(file), 0, file.size() + missing};
-    return tls::SendJob(from, std::move(queue), std::move(range), sent);
+    return job(std::move(queue), std::move(range));
+  }
+  tls::SendJob job(tls::ChunkQueue chunks, tls::FileRange range) {
+    tls::SendJob made(from, std::move(chunks), std::move(range), sent);
+    if (ahead) made.read_ahead();
+    return made;
   }
 
+  // Whether a thread of its own reads the file, which is nothing that the peer or the caller should see.
+  bool ahead = false;
   std::shared_ptr<Connection> from;
   std::unique_ptr<Connection> to;
   std::shared_ptr<std::atomic<uint64_t>> sent = std::make_shared<std::atomic<uint64_t>>(0);
@@ -103,21 +111,24 @@ void wait_until_stuck(const Path& path) {
 }  // namespace
 
 TEST(chunks_then_a_file_arrive_in_order_and_are_counted) {
-  Path path;
-  std::unique_ptr<tls::SendLoop> sender = loop();
-  const Buffer content = pattern(3 * kMiB + 7);
-  const Buffer large = pattern(2 * kMiB, 2);
-  const Buffer tiny = pattern(900, 3);
-  Outcome outcome;
-  sender->add(1, path.job({tiny, large, {}, tiny, tiny}, content), outcome.recorder());
-  Buffer expected;
-  for (const Buffer* part : {&tiny, &large, &tiny, &tiny, &content}) {
-    expected.insert(expected.end(), part->begin(), part->end());
+  for (const bool ahead : {false, true}) {
+    Path path;
+    path.ahead = ahead;
+    std::unique_ptr<tls::SendLoop> sender = loop();
+    const Buffer content = pattern(3 * kMiB + 7);
+    const Buffer large = pattern(2 * kMiB, 2);
+    const Buffer tiny = pattern(900, 3);
+    Outcome outcome;
+    sender->add(1, path.job({tiny, large, {}, tiny, tiny}, content), outcome.recorder());
+    Buffer expected;
+    for (const Buffer* part : {&tiny, &large, &tiny, &tiny, &content}) {
+      expected.insert(expected.end(), part->begin(), part->end());
+    }
+    CHECK(read_exactly(*path.to, expected.size()) == expected);
+    CHECK_OK(outcome.wait());
+    CHECK_EQ(path.sent->load(), uint64_t{expected.size()});
+    CHECK_EQ(sender->load(), size_t{0});
   }
-  CHECK(read_exactly(*path.to, expected.size()) == expected);
-  CHECK_OK(outcome.wait());
-  CHECK_EQ(path.sent->load(), uint64_t{expected.size()});
-  CHECK_EQ(sender->load(), size_t{0});
 }
 
 TEST(many_jobs_share_several_loops) {
@@ -129,6 +140,7 @@ TEST(many_jobs_share_several_loops) {
   std::vector<Outcome> outcomes(kJobs);
   for (size_t i = 0; i < kJobs; ++i) {
     const Bytes chunk = Bytes(content).first(i * 1000);
+    paths[i].ahead = i % 2 == 0;
     loops[i % 3]->add(i, paths[i].job({chunk}, content), outcomes[i].recorder());
   }
   for (size_t i = 0; i < kJobs; ++i) {
@@ -141,17 +153,20 @@ TEST(many_jobs_share_several_loops) {
 
 TEST(a_peer_that_stops_reading_holds_up_nobody_else_and_may_go_on) {
   const Buffer content = pattern(16 * kMiB);
-  std::unique_ptr<tls::SendLoop> sender = loop();
-  Path still, moving;
-  Outcome still_outcome, moving_outcome;
-  sender->add(1, still.job({}, content), still_outcome.recorder());
-  wait_until_stuck(still);
-  sender->add(2, moving.job({}, content), moving_outcome.recorder());
-  CHECK(read_exactly(*moving.to, content.size()) == content);
-  CHECK_OK(moving_outcome.wait());
-  CHECK_EQ(still_outcome.ends(), 0);
-  CHECK(read_exactly(*still.to, content.size()) == content);
-  CHECK_OK(still_outcome.wait());
+  for (const bool ahead : {false, true}) {
+    std::unique_ptr<tls::SendLoop> sender = loop();
+    Path still, moving;
+    still.ahead = moving.ahead = ahead;
+    Outcome still_outcome, moving_outcome;
+    sender->add(1, still.job({}, content), still_outcome.recorder());
+    wait_until_stuck(still);
+    sender->add(2, moving.job({}, content), moving_outcome.recorder());
+    CHECK(read_exactly(*moving.to, content.size()) == content);
+    CHECK_OK(moving_outcome.wait());
+    CHECK_EQ(still_outcome.ends(), 0);
+    CHECK(read_exactly(*still.to, content.size()) == content);
+    CHECK_OK(still_outcome.wait());
+  }
 }
 
 TEST(a_job_can_be_cancelled_at_any_moment_and_the_connection_goes_on) {
@@ -160,6 +175,7 @@ TEST(a_job_can_be_cancelled_at_any_moment_and_the_connection_goes_on) {
   std::unique_ptr<tls::SendLoop> sender = loop();
   for (uint64_t id = 0; id < 30; ++id) {
     Path path;
+    path.ahead = id % 2 == 0;
     Outcome outcome;
     sender->add(id, path.job({}, content), outcome.recorder());
     if (id % 3 == 1) usleep(static_cast<useconds_t>(100 * id));
@@ -191,10 +207,12 @@ TEST(a_job_can_be_cancelled_at_any_moment_and_the_connection_goes_on) {
 TEST(a_peer_that_resets_ends_the_job) {
   const Buffer content = pattern(16 * kMiB);
   std::unique_ptr<tls::SendLoop> sender = loop();
-  for (const bool stuck : {false, true}) {
+  for (const uint64_t id : {0, 1, 2, 3}) {
+    const bool stuck = id % 2 == 1;
     Path path;
+    path.ahead = id > 1;
     Outcome outcome;
-    sender->add(stuck, path.job({}, content), outcome.recorder());
+    sender->add(id, path.job({}, content), outcome.recorder());
     if (stuck) wait_until_stuck(path);
     const linger reset = {1, 0};
     CHECK_EQ(setsockopt(path.to->fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
@@ -206,42 +224,47 @@ TEST(a_peer_that_resets_ends_the_job) {
 }
 
 TEST(a_file_that_ends_early_is_told_after_what_there_was_and_the_connection_goes_on) {
-  Path path;
-  std::unique_ptr<tls::SendLoop> sender = loop();
-  const Buffer content = pattern(300'001);
-  Outcome outcome;
-  sender->add(1, path.job({}, content, 5), outcome.recorder());
-  CHECK(read_exactly(*path.to, content.size()) == content);
-  CHECK_CODE(outcome.wait(), file_changed);
-  CHECK_EQ(path.sent->load(), uint64_t{content.size()});
-  Outcome next;
-  sender->add(2, path.job({content}), next.recorder());
-  CHECK(read_exactly(*path.to, content.size()) == content);
-  CHECK_OK(next.wait());
+  for (const bool ahead : {false, true}) {
+    Path path;
+    path.ahead = ahead;
+    std::unique_ptr<tls::SendLoop> sender = loop();
+    const Buffer content = pattern(300'001);
+    Outcome outcome;
+    sender->add(1, path.job({}, content, 5), outcome.recorder());
+    CHECK(read_exactly(*path.to, content.size()) == content);
+    CHECK_CODE(outcome.wait(), file_changed);
+    CHECK_EQ(path.sent->load(), uint64_t{content.size()});
+    Outcome next;
+    sender->add(2, path.job({content}), next.recorder());
+    CHECK(read_exactly(*path.to, content.size()) == content);
+    CHECK_OK(next.wait());
+  }
 }
 
 TEST(a_file_that_shrinks_while_its_job_waits_is_told) {
-  Path path;
-  std::unique_ptr<tls::SendLoop> sender = loop();
-  const Buffer content = pattern(16 * kMiB);
-  Fd file = file_of(content);
-  Fd same(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
-  Outcome outcome;
-  sender->add(1, tls::SendJob(path.from, {}, {std::move(same), 0, content.size()}, path.sent),
-              outcome.recorder());
-  wait_until_stuck(path);
-  CHECK_EQ(ftruncate(file.get(), 1), 0);
-  Status received_all;
-  Buffer received;
-  std::thread reader([&] { received = read_to_end(*path.to, received_all); });
-  const Status ended = outcome.wait();
-  const uint64_t sent = *path.sent;
-  path.from.reset();
-  reader.join();
-  CHECK_CODE(ended, file_changed);
-  CHECK_CODE(received_all, truncated);
-  CHECK_EQ(received.size(), sent);
-  CHECK(std::equal(received.begin(), received.end(), content.begin()));
+  for (const bool ahead : {false, true}) {
+    Path path;
+    path.ahead = ahead;
+    std::unique_ptr<tls::SendLoop> sender = loop();
+    const Buffer content = pattern(16 * kMiB);
+    Fd file = file_of(content);
+    Fd same(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+    Outcome outcome;
+    sender->add(1, path.job(tls::ChunkQueue(), {std::move(same), 0, content.size()}), outcome.recorder());
+    wait_until_stuck(path);
+    CHECK_EQ(ftruncate(file.get(), 1), 0);
+    Status received_all;
+    Buffer received;
+    std::thread reader([&] { received = read_to_end(*path.to, received_all); });
+    const Status ended = outcome.wait();
+    const uint64_t sent = *path.sent;
+    path.from.reset();
+    reader.join();
+    CHECK_CODE(ended, file_changed);
+    CHECK_CODE(received_all, truncated);
+    CHECK_EQ(received.size(), sent);
+    CHECK(std::equal(received.begin(), received.end(), content.begin()));
+  }
 }
 
 TEST(a_loop_that_goes_cancels_its_jobs) {
@@ -252,6 +275,7 @@ TEST(a_loop_that_goes_cancels_its_jobs) {
     {
       std::unique_ptr<tls::SendLoop> sender = loop();
       for (size_t i = 0; i < paths.size(); ++i) {
+        paths[i].ahead = i % 2 == 0;
         sender->add(i, paths[i].job({content}, content), outcomes[i].recorder());
       }
       if (wait) {
@@ -265,4 +289,55 @@ TEST(a_loop_that_goes_cancels_its_jobs) {
       CHECK_EQ(paths[i].from.use_count(), 1l);
     }
   }
+}
+
+TEST(a_file_that_cannot_be_read_ends_its_job_and_the_connection_goes_on) {
+  std::unique_ptr<tls::SendLoop> sender = loop();
+  const Buffer content = pattern(1000);
+  for (const bool ahead : {false, true}) {
+    Path path;
+    path.ahead = ahead;
+    Fd folder(open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Outcome outcome;
+    sender->add(2 * ahead, path.job(tls::ChunkQueue(), {std::move(folder), 0, kMiB}), outcome.recorder());
+    const Status ended = outcome.wait();
+    CHECK_CODE(ended, system);
+    CHECK_EQ(ended.error_number(), EISDIR);
+    Outcome next;
+    sender->add(2 * ahead + 1, path.job({content}), next.recorder());
+    CHECK(read_exactly(*path.to, content.size()) == content);
+    CHECK_OK(next.wait());
+  }
+}
+
+TEST(a_thread_reads_ahead_where_the_job_was_told_and_goes_with_it) {
+  const Buffer content = pattern(16 * kMiB);
+  std::unique_ptr<tls::SendLoop> sender = loop();
+  for (const bool ahead : {false, true}) {
+    Path path;
+    path.ahead = ahead;
+    Outcome outcome;
+    sender->add(ahead, path.job({}, content), outcome.recorder());
+    while (*path.sent == 0) usleep(1000);
+    wait_for_threads("ktls-read", ahead ? 1 : 0);
+    CHECK(read_exactly(*path.to, content.size()) == content);
+    CHECK_OK(outcome.wait());
+    wait_for_threads("ktls-read", 0);
+  }
+}
+
+TEST(where_no_thread_can_be_made_the_file_is_sent_without) {
+  const Buffer content = pattern(3 * kMiB);
+  std::unique_ptr<tls::SendLoop> sender = loop();
+  Path path;
+  path.ahead = true;
+  Outcome outcome;
+  Buffer received;
+  {
+    NoThreads none;
+    sender->add(1, path.job({}, content), outcome.recorder());
+    received = read_exactly(*path.to, content.size());
+  }
+  CHECK(received == content);
+  CHECK_OK(outcome.wait());
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/read_cached.h"
 
@@ -89,18 +90,37 @@ Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
   // Nothing is read that would wait here for the peer.
   KTLS_TRY(connection_->flush());
   const Bytes head = chunks_.front();
+  // What has been read ahead is sent whole, beyond the turn if need be: cut anywhere, it would end in a short
+  // record.
+  Result<Bytes> data = head.empty() && reads_ahead() ? ahead_->next() : fill(buffer, head, wanted);
+  if (!data.ok()) return std::move(data).status();
+  if (data->empty()) return file_ended(range_.count);
+  Result<size_t> accepted = connection_->write(*data);
+  if (!accepted.ok()) return accepted;
+  const size_t of_head = std::min(head.size(), *accepted);
+  const size_t of_file = *accepted - of_head;
+  chunks_.consume(of_head);
+  range_.offset += static_cast<off_t>(of_file);
+  range_.count -= of_file;
+  if (ahead_) ahead_->consume(of_file);
+  return accepted;
+}
+
+// It begins behind what shares a record with the chunks.
+bool SendJob::reads_ahead() {
+  if (std::exchange(wants_ahead_, false)) {
+    auto started = ReadAhead::start(range_.file.get(), range_.offset, range_.count, kSendBuffer);
+    if (started.ok()) ahead_ = std::move(*started);
+  }
+  return ahead_ != nullptr;
+}
+
+Result<Bytes> SendJob::fill(MutableBytes buffer, Bytes head, size_t wanted) const {
   std::copy(head.begin(), head.end(), buffer.begin());
   MutableBytes room = buffer.subspan(head.size());
   Result<size_t> got = read_file(room.first(std::min(wanted, room.size())));
-  if (!got.ok()) return got;
-  if (*got == 0 && head.empty()) return file_ended(range_.count);
-  Result<size_t> accepted = connection_->write(buffer.first(head.size() + *got));
-  if (!accepted.ok()) return accepted;
-  const size_t of_head = std::min(head.size(), *accepted);
-  chunks_.consume(of_head);
-  range_.offset += static_cast<off_t>(*accepted - of_head);
-  range_.count -= *accepted - of_head;
-  return accepted;
+  if (!got.ok()) return std::move(got).status();
+  return Bytes(buffer.first(head.size() + *got));
 }
 
 Result<size_t> SendJob::read_file(MutableBytes into) const {

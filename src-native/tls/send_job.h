@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "tls/chunk_queue.h"
 #include "tls/connection.h"
+#include "tls/read_ahead.h"
 
 namespace ktls::tls {
 
@@ -30,6 +31,11 @@ class SendJob {
           std::shared_ptr<std::atomic<uint64_t>> sent);
 
   int fd() const { return connection_->fd(); }
+  // Bytes of the file that are still to be sent.
+  size_t left_of_file() const { return range_.count; }
+  // Has a thread of its own read the file, from the next advance() on, where that is not the kernel's to do:
+  // its record layer sends by sendfile(2). Without, where no thread can be made.
+  void read_ahead() { wants_ahead_ = true; }
 
   // Goes on until the kernel takes no more (would_block: when the descriptor is writable, again), or for
   // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
@@ -47,6 +53,9 @@ class SendJob {
   Result<size_t> send_some(MutableBytes buffer, size_t budget);
   Result<size_t> send_chunks(size_t budget);
   Result<size_t> copy_from_file(MutableBytes buffer, size_t wanted);
+  bool reads_ahead();
+  // `head`, and what follows it of the file.
+  Result<Bytes> fill(MutableBytes buffer, Bytes head, size_t wanted) const;
   Result<size_t> read_file(MutableBytes into) const;
   bool is_cached() const;
   bool complete() const { return chunks_.empty() && range_.count == 0; }
@@ -54,6 +63,9 @@ class SendJob {
   std::shared_ptr<Connection> connection_;
   ChunkQueue chunks_;
   FileRange range_;
+  bool wants_ahead_ = false;
+  // Null where nobody reads ahead. It goes before the descriptor that it reads from.
+  std::unique_ptr<ReadAhead> ahead_;
   bool may_wait_ = true;
   std::shared_ptr<std::atomic<uint64_t>> sent_;
   // What send() ended with; it is told when nothing that was accepted is left in user space.
