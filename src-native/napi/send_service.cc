@@ -73,10 +73,9 @@ uint64_t SendService::start(Napi::Env env, tls::SendJob job, OnEnd on_end) {
   return id;
 }
 
-// It takes a third off what the thread that seals and sends has to do, which bounds the rate: where the other
-// core is idle otherwise, as with a peer on another machine. Where all are busy it only costs. Which it will
-// be nobody can know here: two cores for each job is the guess, and it bounds threads and memory, too, when
-// peers are slow.
+// It takes the reading off the thread that seals and sends, which bounds the rate where another core is idle,
+// as with a peer on another machine; where all are busy it only costs. Which it will be nobody can know here:
+// two cores for each job is the guess, and it bounds threads and memory, too, when peers are slow.
 bool SendService::pays_to_read_ahead(const tls::SendJob& job) const {
   return job.left_of_file() >= kReadAheadFrom && 2 * jobs_.size() <= cores();
 }

@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 
 import type { KtlsSocket } from '../../lib/index';
+import { until } from '../helpers/until';
 import { collect, credentials, pair } from './support';
 
 const trust = credentials(t);
@@ -30,10 +30,6 @@ function readers(): number {
   }).length;
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await delay(5);
-}
-
 t.test('for as many files at once as there are pairs of cores, while they are sent', async (t) => {
   const pairs = Math.floor(cores / 2);
   const sending: Promise<number>[] = [];
@@ -44,12 +40,12 @@ t.test('for as many files at once as there are pairs of cores, while they are se
     receivers.push(server);
     sending.push(client.sendFile(large));
     // The thread begins before the first byte goes out.
-    await until(() => client.bytesWritten > 0);
+    await until(() => client.bytesWritten > 0, 'the file is on its way');
     t.equal(readers(), Math.min(count, pairs));
   }
   for (const receiver of receivers) receiver.resume();
   for (const count of await Promise.all(sending)) t.equal(count, 256 * 1024 * 1024);
-  await until(() => readers() === 0);
+  await until(() => readers() === 0, 'nobody reads ahead any more');
 });
 
 t.test('not when a job is aborted, or its connection has gone', async (t) => {
@@ -62,11 +58,11 @@ t.test('not when a job is aborted, or its connection has gone', async (t) => {
     server.pause();
     const abort = new AbortController();
     const sending = client.sendFile(large, { signal: abort.signal });
-    await until(() => client.bytesWritten > 0);
+    await until(() => client.bytesWritten > 0, 'the file is on its way');
     t.equal(readers(), Math.min(1, Math.floor(cores / 2)));
     end(client, abort);
     await t.rejects(sending);
-    await until(() => readers() === 0);
+    await until(() => readers() === 0, 'nobody reads ahead any more');
   }
 });
 
@@ -74,7 +70,7 @@ t.test('not for a file of less than 4 MiB', async (t) => {
   const { client, server } = await pair(t, trust, { kernel });
   server.pause();
   const sending = client.sendFile(large, { end: 4 * 1024 * 1024 - 2 });
-  await until(() => client.bytesWritten > 0);
+  await until(() => client.bytesWritten > 0, 'the file is on its way');
   t.equal(readers(), 0);
   server.resume();
   t.equal(await sending, 4 * 1024 * 1024 - 1);
