@@ -83,9 +83,7 @@ export async function answerWithFile(
   const wanted = isDirectory ? `${named}${index}` : named;
   let file: ServedFile;
   try {
-    file = precompressed
-      ? await openCompressed(req, res, wanted, root)
-      : (ServedFile.openCached(wanted, root) ?? (await ServedFile.open(wanted, root)));
+    file = await (precompressed ? openCompressed(req, res, wanted, root) : ServedFile.open(wanted, root));
   } catch (error) {
     if (isDirectory && onDirectory && (await listed(named, root, onDirectory))) return;
     sender.error(STATUS[(error as NodeJS.ErrnoException).code ?? ''] ?? 500, error as Error);
