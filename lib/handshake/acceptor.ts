@@ -1,11 +1,11 @@
 // Listens, and gives on only those connections whose handshake is done.
 
-import { setMaxListeners } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
 import { peerAddress } from '../address';
 import { listen } from '../listen';
+import { sharedAbortController } from '../shared-abort';
 import { acceptTls, type ServerContext } from './accept';
 import { takeDescriptor } from './descriptor';
 import type { Established } from './handshake';
@@ -33,11 +33,9 @@ export class Acceptor {
 
   readonly server: Server;
   private readonly pending = new Set<Promise<void>>();
-  private readonly closing = new AbortController();
+  private readonly closing = sharedAbortController();
 
   constructor(private readonly options: AcceptorOptions) {
-    // One listener for each handshake: no leak.
-    setMaxListeners(0, this.closing.signal);
     this.server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) =>
       this.onConnection(socket),
     );

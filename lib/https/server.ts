@@ -1,6 +1,5 @@
 // node:https's server, whose connections are KtlsSockets. Everything of HTTP is Node's own: what is
 // replaced is the listener that makes a tls.TLSSocket out of each TCP connection.
-import { setMaxListeners } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { Server } from 'node:https';
 import type { Socket as TcpSocket } from 'node:net';
@@ -10,6 +9,7 @@ import type { HttpsServerOptions } from '../../types/https';
 import { peerAddress } from '../address';
 import { acceptTls, type ServerContext } from '../handshake/accept';
 import { takeDescriptor } from '../handshake/descriptor';
+import { sharedAbortController } from '../shared-abort';
 import { refusalOfClient, SESSION_ID_CONTEXT, withKnownCiphers } from '../socket/context';
 import { serverSocket } from '../socket/from-handshake';
 import type { KtlsSocket } from '../socket/ktls-socket';
@@ -41,7 +41,7 @@ export class HttpsServer extends Server {
   /** They stay in memory until they are closed. */
   readonly #sockets = new Set<KtlsSocket>();
   /** Ends the handshakes that are not done. */
-  #aborting = manyListeners();
+  #aborting = sharedAbortController();
 
   /** @throws ERR_KTLS_INVALID_OPTION, and what https.createServer() throws */
   constructor(options: HttpsServerOptions, listener?: RequestListener) {
@@ -91,7 +91,7 @@ export class HttpsServer extends Server {
   override closeAllConnections(): void {
     super.closeAllConnections();
     this.#aborting.abort();
-    this.#aborting = manyListeners();
+    this.#aborting = sharedAbortController();
   }
 
   async #onConnection(tcp: TcpSocket): Promise<void> {
@@ -161,13 +161,6 @@ export class HttpsServer extends Server {
     // As tls.Server has it: the context added last wins.
     return this.#internals._contexts.findLast(([pattern]) => pattern.test(servername))?.[1];
   }
-}
-
-/** One listener for each handshake is no leak. */
-function manyListeners(): AbortController {
-  const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
-  return controller;
 }
 
 export function createServer(

@@ -1,5 +1,5 @@
 // A TCP proxy: each accepted connection is relayed to one that is made to the target.
-import { EventEmitter, setMaxListeners } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 import type { Endpoint, ProxyOptions, RelayOptions, RelayResult } from '../../types/relay';
@@ -9,6 +9,7 @@ import { type ClientContext, connectTls, dialSocket } from '../handshake/connect
 import { takeDescriptor } from '../handshake/descriptor';
 import { listen } from '../listen';
 import type { KernelPolicy, NativeRelayEnd } from '../native';
+import { sharedAbortController } from '../shared-abort';
 import { closeEnd } from './end';
 import { parseEndpoint } from './endpoint';
 import { IDLE_TIMEOUT_MS, integer, invalid, MAX_CONNECTIONS, MAX_TIMEOUT_MS, relayOptions } from './options';
@@ -39,14 +40,12 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
   private awaited = false;
   private closed = false;
   /** Ends what is not yet a relay; the second, what is one. */
-  private readonly closing = new AbortController();
-  private readonly aborting = new AbortController();
+  private readonly closing = sharedAbortController();
+  private readonly aborting = sharedAbortController();
   private readonly serving = new Set<Promise<void>>();
 
   constructor(private readonly options: ProxyOptions) {
     super();
-    // One listener for each connection: no leak.
-    setMaxListeners(0, this.closing.signal, this.aborting.signal);
     const target = parseEndpoint(options.target, 'target', 1);
     this.target = { ...target, host: target.host ?? 'localhost' };
     this.where = options.listen === undefined ? undefined : parseEndpoint(options.listen, 'listen', 0);
