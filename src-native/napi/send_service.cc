@@ -1,9 +1,8 @@
 #include "napi/send_service.h"
 
-#include <sched.h>
+#include <uv.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "napi/addon.h"
 #include "napi/error.h"
@@ -18,13 +17,6 @@ constexpr unsigned kMaxThreads = 4;
 // From here on, making a thread costs nothing beside what it reads.
 constexpr size_t kReadAheadFrom = 4 * 1024 * 1024;
 
-// Those that this process may run on, which may be fewer than the machine has.
-unsigned cores() {
-  cpu_set_t allowed;
-  const bool known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-  return known ? static_cast<unsigned>(CPU_COUNT(&allowed)) : std::thread::hardware_concurrency();
-}
-
 }  // namespace
 
 struct SendService::Ended {
@@ -36,7 +28,7 @@ SendService* SendService::of(Napi::Env env) {
   auto* data = env.GetInstanceData<AddonData>();
   if (data->sends) return data->sends.get();
   std::shared_ptr<SendService> service(new SendService);
-  const unsigned threads = std::clamp(cores(), 1u, kMaxThreads);
+  const unsigned threads = std::min(uv_available_parallelism(), kMaxThreads);
   for (unsigned i = 0; i < threads; ++i) {
     auto loop = tls::SendLoop::create();
     if (!loop.ok()) {
@@ -77,7 +69,7 @@ uint64_t SendService::start(Napi::Env env, tls::SendJob job, OnEnd on_end) {
 // as with a peer on another machine; where all are busy it only costs. Which it will be nobody can know here:
 // two cores for each job is the guess, and it bounds threads and memory, too, when peers are slow.
 bool SendService::pays_to_read_ahead(const tls::SendJob& job) const {
-  return job.left_of_file() >= kReadAheadFrom && 2 * jobs_.size() <= cores();
+  return job.left_of_file() >= kReadAheadFrom && 2 * jobs_.size() <= uv_available_parallelism();
 }
 
 void SendService::cancel(uint64_t id) {

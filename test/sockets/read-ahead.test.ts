@@ -1,7 +1,7 @@
 // Where a core is likely to be idle, a thread of its own reads a large file ahead while another seals and sends it.
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 
@@ -13,7 +13,7 @@ const trust = credentials(t);
 /** Where the kernel encrypts, nobody reads. */
 const kernel = 'off';
 /** That this process may run on. */
-const cores = Number(execFileSync('nproc', { encoding: 'utf8' }));
+const cores = availableParallelism();
 /** More than fits between two ends. */
 const large = join(trust.folder, 'large');
 writeFileSync(large, '');
