@@ -51,8 +51,6 @@ Status set_keep_alive(int fd, bool on, int idle_seconds) {
   return set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
 }
 
-Status set_no_delay(int fd, bool on) { return set(fd, IPPROTO_TCP, TCP_NODELAY, int{on}); }
-
 Status reset_on_close(int fd) { return set(fd, SOL_SOCKET, SO_LINGER, linger{1, 0}); }
 
 }  // namespace ktls::napi

@@ -11,7 +11,6 @@ namespace ktls::napi {
 Napi::Value socket_address(Napi::Env env, int fd, bool peer);
 // `idle_seconds` before the first probe; 0 leaves the kernel's.
 Status set_keep_alive(int fd, bool on, int idle_seconds);
-Status set_no_delay(int fd, bool on);
 // close(2) then tells the peer by a reset.
 Status reset_on_close(int fd);
 

@@ -2,6 +2,7 @@
 #include "napi/error.h"
 #include "napi/socket.h"
 #include "napi/socket_options.h"
+#include "net/socket.h"
 
 namespace ktls::napi {
 
@@ -11,7 +12,7 @@ void Socket::set_referenced(const Napi::CallbackInfo& info) {
 
 void Socket::set_no_delay(const Napi::CallbackInfo& info) {
   if (poll_ == nullptr) return;
-  Status set = napi::set_no_delay(state_->connection->fd(), info[0].As<Napi::Boolean>().Value());
+  Status set = net::set_nodelay(state_->connection->fd(), info[0].As<Napi::Boolean>().Value());
   if (!set.ok()) throw_error(info.Env(), set);
 }
 

@@ -116,10 +116,10 @@ Status set_nonblocking(int fd) {
   return {};
 }
 
-Status set_nodelay(int fd) {
-  const int on = 1;
+Status set_nodelay(int fd, bool on) {
+  const int value = on;
   // What is no TCP socket delays nothing.
-  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 || errno == EOPNOTSUPP) return {};
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value) == 0 || errno == EOPNOTSUPP) return {};
   return Status::system("setsockopt", errno);
 }
 

@@ -8,8 +8,9 @@ namespace ktls::net {
 
 // O_NONBLOCK, on the open file description that `fd` shares with its duplicates.
 Status set_nonblocking(int fd);
-// TCP_NODELAY. Sending what corking held back is a side effect that the kernel documents (tcp(7)).
-Status set_nodelay(int fd);
+// TCP_NODELAY, where it is a TCP socket. Sending what corking held back is a side effect that the kernel
+// documents (tcp(7)).
+Status set_nodelay(int fd, bool on = true);
 
 // Gives a send buffer that the system keeps below a segment (net.ipv4.tcp_wmem, tcp(7)) the size of several,
 // as far as net.core.wmem_max allows: each write that filled it would wait for a delayed acknowledgement, 40

@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "net/socket.h"
 #include "relay/end.h"
 
 namespace ktls::relay {
@@ -84,15 +84,8 @@ Result<std::unique_ptr<End>> plain_end(Fd socket) {
   if (getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &peer_length) != 0) {
     return Status::system("getpeername", pending_error(socket.get(), errno));
   }
-  int flags = fcntl(socket.get(), F_GETFL);
-  if (flags < 0 || fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0)
-    return Status::system("fcntl", errno);
-  if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) {
-    int on = 1;
-    if (setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
-      return Status::system("setsockopt", errno);
-    }
-  }
+  KTLS_TRY(net::set_nonblocking(socket.get()));
+  if (peer.ss_family == AF_INET || peer.ss_family == AF_INET6) KTLS_TRY(net::set_nodelay(socket.get()));
   return std::unique_ptr<End>(new PlainEnd(std::move(socket)));
 }
 
