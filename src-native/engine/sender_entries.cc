@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/read_at.h"
 #include "engine/sender_worker.h"
 #include "engine/wire_metadata.h"
 #include "wire/entry.h"
@@ -223,9 +224,7 @@ Status SenderWorker::copy_content(int file, uint64_t offset, uint64_t length, ui
     wire::Writer& out = link_->out();
     size_t start = out.length();
     out.begin(wire::FrameType::file_data);
-    ssize_t count;
-    do count = pread(file, out.position(), wanted, static_cast<off_t>(offset + *sent));
-    while (count < 0 && errno == EINTR);
+    const ssize_t count = read_at(file, {out.position(), wanted}, static_cast<off_t>(offset + *sent));
     if (count <= 0) {
       int error = errno;
       out.truncate(start);

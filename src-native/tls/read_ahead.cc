@@ -1,10 +1,10 @@
 #include "tls/read_ahead.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include <algorithm>
 
+#include "base/read_at.h"
 #include "base/thread.h"
 
 namespace ktls::tls {
@@ -74,10 +74,7 @@ bool ReadAhead::wait_for_room() {
 }
 
 bool ReadAhead::read(Piece& piece) {
-  ssize_t got;
-  do {
-    got = pread(file_, piece.buffer.get(), std::min(left_, piece_), offset_);
-  } while (got < 0 && errno == EINTR);
+  const ssize_t got = read_at(file_, {piece.buffer.get(), std::min(left_, piece_)}, offset_);
   piece.error = got < 0 ? errno : 0;
   piece.length = got < 0 ? 0 : static_cast<size_t>(got);
   offset_ += static_cast<off_t>(piece.length);

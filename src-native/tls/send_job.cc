@@ -1,11 +1,11 @@
 #include "tls/send_job.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "base/read_at.h"
 #include "base/read_cached.h"
 
 namespace ktls::tls {
@@ -125,11 +125,7 @@ Result<Bytes> SendJob::fill(MutableBytes buffer, Bytes head, size_t wanted) cons
 
 Result<size_t> SendJob::read_file(MutableBytes into) const {
   const int fd = range_.file.get();
-  ssize_t got;
-  do {
-    got =
-        may_wait_ ? pread(fd, into.data(), into.size(), range_.offset) : read_cached(fd, into, range_.offset);
-  } while (got < 0 && errno == EINTR);
+  const ssize_t got = may_wait_ ? read_at(fd, into, range_.offset) : read_cached(fd, into, range_.offset);
   if (got >= 0) return static_cast<size_t>(got);
   return may_wait_ ? Status::system("pread", errno) : Status::of(Code::would_block);
 }
