@@ -17,9 +17,14 @@ Status set_nodelay(int fd, bool on = true);
 // ms. Any other buffer is left to the kernel's autotuning.
 void widen_send_buffer(int fd);
 
-// Takes bbr off a socket whose peer is on this machine: it spaces packets out by a timer, for a path that is
-// not there. cubic takes its place, or reno where an unprivileged process may not have that
-// (net.ipv4.tcp_allowed_congestion_control). Any other congestion control, and any other peer, is left alone.
+// Whether the peer of a connected TCP socket is on this machine, with no simulated path between
+// (tc-netem(8)): at the same address, and within a millisecond as TCP has measured it.
+bool is_same_machine(int fd);
+
+// Takes bbr off a socket whose peer is on this machine: it spaces
+// packets out by a timer, for a path that is not there. cubic takes its place, or reno where an unprivileged
+// process may not have that (net.ipv4.tcp_allowed_congestion_control). Any other congestion control, and any
+// other peer, is left alone.
 void stop_pacing_to_oneself(int fd);
 
 // Bounds what is under way, in each direction, on a socket whose peer is on this machine: autotuning would

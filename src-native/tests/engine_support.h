@@ -2,11 +2,8 @@
 // nowhere: what the engine's tests stand on.
 #pragma once
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,24 +20,9 @@
 #include "engine/receiver.h"
 #include "engine/sender.h"
 #include "tests/check.h"
+#include "tests/tcp_pair.h"
 
 namespace ktls::test {
-
-inline std::pair<Fd, Fd> tcp_pair() {
-  Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  CHECK_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
-  CHECK_EQ(listen(listener.get(), 1), 0);
-  CHECK_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
-  Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  CHECK_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
-  Fd server(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  CHECK(server);
-  return {std::move(client), std::move(server)};
-}
 
 struct Links {
   std::unique_ptr<engine::Link> client;
@@ -52,10 +34,10 @@ struct LinkOptions {
   bool peer_follows_key_update = true;
 };
 
-inline Links link_pair(const LinkOptions& options = {}) {
+inline Links link_pair(const LinkOptions& options = {}, net::SocketPair pair = tcp_pair()) {
   tls::TrafficState up{tls::CipherSuite::aes_128_gcm_sha256, {1, 2, 3}, 0};
   tls::TrafficState down{tls::CipherSuite::aes_128_gcm_sha256, {4, 5, 6}, 0};
-  auto [client, server] = tcp_pair();
+  auto& [client, server] = pair;
   auto a = tls::Connection::create(std::move(client), up, down, options.connection);
   auto b = tls::Connection::create(std::move(server), down, up, options.connection);
   CHECK_OK(a);

@@ -31,7 +31,7 @@ bool is_bounded(const char* tuned, const char* limit) {
 }  // namespace
 
 TEST(between_two_ends_on_one_machine_little_is_under_way) {
-  Links links = link_pair();
+  Links links = link_pair({}, near_pair());
   for (const std::unique_ptr<engine::Link>* link : {&links.client, &links.server}) {
     const int fd = (*link)->connection().fd();
     // Otherwise 2.5 MB, before anything is sent.

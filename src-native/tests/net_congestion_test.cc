@@ -48,7 +48,7 @@ TEST(over_loopback_nothing_is_paced_and_other_choices_stay) {
     net::stop_pacing_to_oneself(unconnected.get());
     CHECK_EQ(congestion_control(unconnected.get()), control);
 
-    auto [client, server] = tcp_pair();
+    auto [client, server] = near_pair();
     set_congestion_control(client.get(), control);
     net::stop_pacing_to_oneself(client.get());
     const std::string left = congestion_control(client.get());
@@ -59,7 +59,7 @@ TEST(over_loopback_nothing_is_paced_and_other_choices_stay) {
 TEST(connections_with_tls_and_without_ask_for_it) {
   for (const std::string& control : permitted()) {
     if (!control.starts_with("bbr")) continue;
-    auto [client, server] = tcp_pair();
+    auto [client, server] = near_pair();
     set_congestion_control(client.get(), control);
     set_congestion_control(server.get(), control);
     const auto encrypted = connection(std::move(client), CipherSuite::aes_128_gcm_sha256, 1, 2, {});

@@ -13,6 +13,7 @@
 
 #include "net/socket.h"
 #include "tests/check.h"
+#include "tests/tcp_pair.h"
 #include "tls/record_protection.h"
 #include "tls/user_reader.h"
 #include "tls/user_writer.h"
@@ -61,12 +62,6 @@ inline net::SocketPair local_pair() {
   int fds[2];
   CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
   return {Fd(fds[0]), Fd(fds[1])};
-}
-
-inline net::SocketPair tcp_pair() {
-  Result<net::SocketPair> pair = net::loopback_pair();
-  CHECK_OK(pair);
-  return std::move(*pair);
 }
 
 // How much fits before the writer has to wait: the kernel makes at least 4 KiB of it.
