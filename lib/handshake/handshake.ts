@@ -126,9 +126,6 @@ class Handshake {
     }
     const { tls } = this;
     this.keys = new HandshakeKeys(this.party.role, tls, this.channel);
-    // From this socket, never from a server's shared event by client_random: an attacker may repeat the
-    // random of another connection, and its keys must not be taken for that one's.
-    tls.on('keylog', (line: Buffer) => this.keys.log.add(line));
     tls.on('error', (error) => this.onTlsError(error));
     tls.on('close', () => this.onTlsError());
     this.advance();

@@ -1,10 +1,9 @@
-// The keys of one connection, from what node:tls logs and says, and what its records looked like.
+// The keys of one connection, from what its handshake agreed on, and what its records looked like.
 import type { TLSSocket } from 'node:tls';
 
 import { type CipherName, native, type TrafficState } from '../native';
 import { recordCipher, type Version } from './cipher';
 import { ALERTS, type AlertName, type Role } from './failure';
-import { KeyLog } from './key-log';
 import type { NativeHandshakeChannel, NativeRecordKey } from './native';
 import { tls12States } from './tls12-keys';
 
@@ -20,13 +19,12 @@ export interface Agreement {
 }
 
 export class HandshakeKeys {
-  readonly log = new KeyLog();
   private known: Agreement | undefined;
 
   constructor(
     private readonly role: Role,
     private readonly tls: TLSSocket,
-    private readonly channel: Pick<NativeHandshakeChannel, 'sentAfterFinished' | 'tls12Outcome'>,
+    private readonly channel: Pick<NativeHandshakeChannel, 'secret' | 'sentAfterFinished' | 'tls12Outcome'>,
   ) {}
 
   /** @throws where it is something that the record layers do not know. */
@@ -48,7 +46,7 @@ export class HandshakeKeys {
     const { version, cipher } = this.agreed;
     if (version === 'TLSv1.2') {
       const { clientRandom: client, serverRandom: server, lastSent } = this.channel.tls12Outcome();
-      const master = this.log.secretOf('CLIENT_RANDOM');
+      const master = this.secretOf('CLIENT_RANDOM');
       return tls12States({ cipher, master, randoms: { client, server } }, this.role, lastSent);
     }
     return {
@@ -65,7 +63,7 @@ export class HandshakeKeys {
    * @param unsent - Whether what the handshake of TLS 1.3 wrote last was not sent, a client's Finished among it.
    */
   sealAlert(alert: AlertName, unsent: boolean): Buffer {
-    const handshakeKey = () => this.log.secretOf(`${this.self}_HANDSHAKE_TRAFFIC_SECRET`);
+    const handshakeKey = () => this.secretOf(`${this.self}_HANDSHAKE_TRAFFIC_SECRET`);
     const state = !unsent
       ? this.states().tx
       : this.role === 'client'
@@ -87,7 +85,13 @@ export class HandshakeKeys {
   }
 
   private state(end: string, sequence: bigint): TrafficState {
-    return { secret: this.log.secretOf(`${end}_TRAFFIC_SECRET_0`), sequence };
+    return { secret: this.secretOf(`${end}_TRAFFIC_SECRET_0`), sequence };
+  }
+
+  private secretOf(label: string): Buffer {
+    const secret = this.channel.secret(label);
+    if (secret === undefined) throw new Error(`the handshake left no ${label}`);
+    return secret;
   }
 
   private sealer(state: TrafficState): NativeRecordKey {

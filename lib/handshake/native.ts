@@ -43,6 +43,8 @@ export interface NativeHandshakeChannel {
   flush(): boolean;
   /** Forgets that instead. */
   discard(): void;
+  /** A secret that was agreed on, by its label in key logs (RFC 9850); undefined where there is none of that name. */
+  secret(label: string): Buffer | undefined;
   /** When proceed() has returned true: records that this end wrote behind its Finished, those of tickets. */
   readonly sentAfterFinished: bigint;
   /** When proceed() has returned true. */

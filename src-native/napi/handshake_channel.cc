@@ -63,6 +63,7 @@ Napi::Function HandshakeChannel::define(Napi::Env env) {
                          InstanceMethod<&HandshakeChannel::proceed>("proceed"),
                          InstanceMethod<&HandshakeChannel::flush>("flush"),
                          InstanceMethod<&HandshakeChannel::discard>("discard"),
+                         InstanceMethod<&HandshakeChannel::secret>("secret"),
                          InstanceMethod<&HandshakeChannel::tls12_outcome>("tls12Outcome"),
                          InstanceMethod<&HandshakeChannel::write>("write"),
                          InstanceMethod<&HandshakeChannel::shut_down>("shutDown"),
@@ -215,6 +216,13 @@ Napi::Value HandshakeChannel::flush(const Napi::CallbackInfo& info) {
 }
 
 void HandshakeChannel::discard(const Napi::CallbackInfo&) { handshake_->end(); }
+
+Napi::Value HandshakeChannel::secret(const Napi::CallbackInfo& info) {
+  Bytes secret;
+  if (handshake_ != nullptr) secret = handshake_->key_log().secret(info[0].As<Napi::String>().Utf8Value());
+  if (secret.empty()) return info.Env().Undefined();
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), secret.data(), secret.size());
+}
 
 Napi::Value HandshakeChannel::tls12_outcome(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();

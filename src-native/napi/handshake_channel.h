@@ -36,6 +36,7 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>, private tls:
   Napi::Value flush(const Napi::CallbackInfo& info);
   void discard(const Napi::CallbackInfo& info);
   Napi::Value sent_after_finished(const Napi::CallbackInfo& info);
+  Napi::Value secret(const Napi::CallbackInfo& info);
   Napi::Value tls12_outcome(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
   void shut_down(const Napi::CallbackInfo& info);

@@ -9,6 +9,7 @@ namespace ktls::tls {
 
 // Opaque, as in OpenSSL's headers, which a build of this does not need.
 struct Ssl;
+struct SslCtx;
 struct Bio;
 struct BioMethod;
 
@@ -16,6 +17,7 @@ struct BioMethod;
 struct Libssl {
   using MessageCallback = void (*)(int written, int version, int content_type, const void* message,
                                    size_t length, Ssl*, void* argument);
+  using KeylogCallback = void (*)(const Ssl*, const char* line);
   using ExDataNew = void (*)(void* parent, void* value, void* data, int index, long argl, void* argp);
 
   int (*SSL_do_handshake)(Ssl*);
@@ -25,6 +27,9 @@ struct Libssl {
   Bio* (*SSL_get_rbio)(const Ssl*);
   Bio* (*SSL_get_wbio)(const Ssl*);
   void (*SSL_set_msg_callback)(Ssl*, MessageCallback);
+  SslCtx* (*SSL_get_SSL_CTX)(const Ssl*);
+  void (*SSL_CTX_set_keylog_callback)(SslCtx*, KeylogCallback);
+  KeylogCallback (*SSL_CTX_get_keylog_callback)(const SslCtx*);
   int (*SSL_set_ex_data)(Ssl*, int index, void* value);
   void* (*SSL_get_ex_data)(const Ssl*, int index);
   size_t (*SSL_get_client_random)(const Ssl*, uint8_t* out, size_t length);

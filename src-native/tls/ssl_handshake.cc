@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "tls/record_layer.h"
 
@@ -41,6 +42,8 @@ struct SslHandshake::Slot {
 struct SslHandshake::Hooks {
   int index = -1;
   BioMethod* method = nullptr;
+  // What others had set for a context that is theirs, too: node:tls, for its 'keylog' event.
+  static inline std::atomic<Libssl::KeylogCallback> others = nullptr;
 
   // Once for the process: OpenSSL never forgets an index, nor may this library be unloaded after it.
   static const Hooks& get(const Libssl& lib) {
@@ -122,10 +125,33 @@ struct SslHandshake::Hooks {
     return 1;
   }
 
+  // By the SSL object, never by the client's random in the line: an attacker may repeat that of another
+  // connection.
+  static void on_secret(const Ssl* ssl, const char* line) {
+    const Libssl& lib = *libssl();
+    auto* slot = static_cast<Slot*>(lib.SSL_get_ex_data(ssl, get(lib).index));
+    if (slot != nullptr && slot->owner != nullptr) {
+      slot->owner->key_log_.add(line);
+    } else if (Libssl::KeylogCallback other = others) {
+      other(ssl, line);
+    }
+  }
+
+  static void log_keys(const Libssl& lib, const Ssl* ssl) {
+    SslCtx* context = lib.SSL_get_SSL_CTX(ssl);
+    Libssl::KeylogCallback current = lib.SSL_CTX_get_keylog_callback(context);
+    if (current == on_secret) return;
+    if (current != nullptr) others = current;
+    lib.SSL_CTX_set_keylog_callback(context, on_secret);
+  }
+
   static void on_message(int written, int, int type, const void* message, size_t length, Ssl* ssl, void*) {
     const Libssl& lib = *libssl();
     auto* slot = static_cast<Slot*>(lib.SSL_get_ex_data(ssl, get(lib).index));
     if (slot == nullptr || slot->owner == nullptr) return;
+    // Before what this message leads to: the server's name may have led to another context since, and others
+    // may have set their own callback.
+    log_keys(lib, ssl);
     SslHandshake& handshake = *slot->owner;
     auto* bytes = static_cast<const uint8_t*>(message);
     if (written != 0 && type == kRecordHeader) {

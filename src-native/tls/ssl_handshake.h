@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "tls/key_log.h"
 #include "tls/libssl.h"
 
 namespace ktls::tls {
@@ -57,6 +58,8 @@ class SslHandshake {
   // The alert that the peer sent (RFC 8446, 6); -1 where it sent none.
   int peer_alert() const { return peer_alert_; }
 
+  // The secrets that were agreed on so far.
+  const KeyLog& key_log() const { return key_log_; }
   // How many records this end has written behind its Finished: those of tickets.
   uint64_t sent_after_finished() const { return sent_after_finished_; }
   // The end of all output so far: 64 bytes, or as many as there were.
@@ -85,6 +88,7 @@ class SslHandshake {
   bool starved_ = false;
   bool end_of_stream_ = false;
   int peer_alert_ = -1;
+  KeyLog key_log_;
   uint64_t sent_after_finished_ = 0;
   std::vector<uint8_t> output_;
   std::vector<uint8_t> last_sent_;
