@@ -64,9 +64,10 @@ export async function serverContext(credentials: Credentials): Promise<ServerCon
     const psk = await preSharedKey(credentials.secret);
     /** Of this very connection: a resumed session would come without the callback. */
     const identities = new WeakMap<TLSSocket, string>();
+    const context = secureContext(credentials, { ca: [], sessionIdContext: SESSION_ID_CONTEXT });
     return {
       authentication: 'secret',
-      secureContext: secureContext(credentials, { ca: [], sessionIdContext: SESSION_ID_CONTEXT }),
+      secureContext: () => context,
       options: {
         pskCallback: (tls, identity) => {
           if (identity !== CLIENT_IDENTITY) return null;
@@ -79,9 +80,10 @@ export async function serverContext(credentials: Credentials): Promise<ServerCon
     };
   }
   const pins = parseFingerprints(credentials.fingerprint);
+  const context = secureContext(credentials, { sessionIdContext: SESSION_ID_CONTEXT });
   return {
     authentication: 'certificate',
-    secureContext: secureContext(credentials, { sessionIdContext: SESSION_ID_CONTEXT }),
+    secureContext: () => context,
     options: { requestCert: true },
     verify: (tls) => {
       if (tls.getPeerX509Certificate() === undefined) return certificateMissing();
@@ -105,9 +107,10 @@ export async function publicServerContext(credentials: Credentials): Promise<Ser
   if (credentials.cert === undefined || credentials.key === undefined) {
     throw invalid('cert', 'or key is missing: a TLS server needs both');
   }
+  const context = secureContext(credentials, { sessionIdContext: SESSION_ID_CONTEXT });
   return {
     authentication: 'certificate',
-    secureContext: secureContext(credentials, { sessionIdContext: SESSION_ID_CONTEXT }),
+    secureContext: () => context,
     options: {},
     verify: () => undefined,
     identity: () => undefined,

@@ -7,8 +7,8 @@ import { type Established, type HandshakeBounds, handshake } from './handshake';
 /** What a server brings to its handshakes: made once, for any number of connections. */
 export interface ServerContext {
   authentication: Authentication;
-  /** Shared by all connections. */
-  secureContext: SecureContext;
+  /** Asked for at the beginning of each handshake; shared by connections. */
+  secureContext(): SecureContext;
   /** For new TLSSocket(): requestCert, ALPNProtocols, SNICallback, … */
   options: TLSSocketOptions & { pskCallback?: (tls: TLSSocket, identity: string) => Buffer | null };
   /** Judges the client. */
@@ -32,7 +32,7 @@ export function acceptTls(
         new TLSSocket(undefined as never, {
           ...context.options,
           isServer: true,
-          secureContext: context.secureContext,
+          secureContext: context.secureContext(),
           // verify() judges, and tells the peer, which node:tls would not.
           rejectUnauthorized: false,
         }),

@@ -15,6 +15,7 @@ import { serverSocket } from '../socket/from-handshake';
 import type { KtlsSocket } from '../socket/ktls-socket';
 import { checkCommon } from '../socket/options';
 import { TicketKeyFeed } from '../socket/ticket-key-source';
+import type { SniCallback } from '../socket/ticket-keys';
 import { ServerObserver } from './metrics';
 
 /** As tls.createServer() has it. */
@@ -28,6 +29,8 @@ interface Internals {
   _contexts: [RegExp, SecureContext][];
   requestCert: boolean;
   rejectUnauthorized: boolean;
+  /** As ALPN sends them; where there is no ALPNCallback. */
+  ALPNProtocols: Buffer;
   /** Connections for close(), getConnections() and maxConnections. */
   _connections: number;
   _emitCloseIfDrained(): void;
@@ -131,19 +134,19 @@ export class HttpsServer extends Server {
   }
 
   #context(): ServerContext {
-    const { requestCert, rejectUnauthorized, _sharedCreds } = this.#internals;
-    const { ALPNProtocols = ['http/1.1'], ALPNCallback, SNICallback } = this.#options;
+    const { requestCert, rejectUnauthorized, ALPNProtocols, _contexts, _sharedCreds } = this.#internals;
+    const { ALPNCallback, SNICallback = _contexts.length > 0 ? this.#chooseContext : undefined } =
+      this.#options;
     const options: TLSSocketOptions = {
       ...(this.listenerCount('OCSPRequest') > 0 ? { server: this.#ocspServer() } : {}),
       requestCert,
       ...(ALPNCallback === undefined ? { ALPNProtocols } : { ALPNCallback }),
-      SNICallback: this.#ticketKeys.ring.attachChosen(
-        SNICallback ?? ((name, callback) => callback(null, this.#contextOf(name))),
-      ),
+      // Without one a handshake need not ask.
+      ...(SNICallback === undefined ? {} : { SNICallback: this.#ticketKeys.ring.attachChosen(SNICallback) }),
     };
     return {
       authentication: 'certificate',
-      secureContext: this.#ticketKeys.ring.attach(_sharedCreds),
+      secureContext: () => this.#ticketKeys.ring.attach(_sharedCreds),
       options,
       verify: (tls) => (requestCert && rejectUnauthorized ? refusalOfClient(tls) : undefined),
       identity: () => undefined,
@@ -157,10 +160,10 @@ export class HttpsServer extends Server {
     return { _sharedCreds, listenerCount, emit: this.emit.bind(this) } as unknown as Server;
   }
 
-  #contextOf(servername: string): SecureContext | undefined {
+  readonly #chooseContext: SniCallback = (servername, done) => {
     // As tls.Server has it: the context added last wins.
-    return this.#internals._contexts.findLast(([pattern]) => pattern.test(servername))?.[1];
-  }
+    done(null, this.#internals._contexts.findLast(([pattern]) => pattern.test(servername))?.[1]);
+  };
 }
 
 export function createServer(

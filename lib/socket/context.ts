@@ -98,11 +98,10 @@ export async function socketServerContext(
     return { ...context, options: { ...context.options, ...alpn } };
   }
   const { requestCert = false, rejectUnauthorized = true } = options;
+  const secureContext = socketSecureContext({ sessionIdContext: SESSION_ID_CONTEXT, ...options });
   return {
     authentication: 'certificate',
-    secureContext: ticketKeys.attach(
-      socketSecureContext({ sessionIdContext: SESSION_ID_CONTEXT, ...options }),
-    ),
+    secureContext: () => ticketKeys.attach(secureContext),
     options: {
       ...alpn,
       requestCert,

@@ -34,12 +34,15 @@ interface InnerContext {
 /** Node wants keys with every answer. */
 const UNKNOWN: KeyAnswer = [Answer.unknown, Buffer.alloc(PART_LENGTH), Buffer.alloc(PART_LENGTH)];
 
-type SniCallback = NonNullable<TLSSocketOptions['SNICallback']>;
+export type SniCallback = NonNullable<TLSSocketOptions['SNICallback']>;
 
 export class TicketKeyRing {
   #bytes: Buffer;
   #keys: TicketKey[];
-  readonly #attached = new WeakSet<object>();
+  /** With the keys that they were given. */
+  readonly #attached = new WeakMap<InnerContext, TicketKey[]>();
+  /** Those that ask for keys. */
+  readonly #asking = new WeakSet<InnerContext>();
 
   /** @throws ERR_KTLS_INVALID_OPTION */
   constructor(bytes: Buffer = randomBytes(TICKET_KEY_LENGTH)) {
@@ -62,17 +65,19 @@ export class TicketKeyRing {
   }
 
   /**
-   * Makes a context use the keys as they are at each moment. A runtime whose contexts do not ask for keys
-   * gets the first one, as it is now. Idempotent.
+   * Makes a context use the keys as they are now: to be called for each handshake. A context is given the key where
+   * there is one, and asks for keys from when there are more on, which costs each handshake two calls; a runtime whose
+   * contexts do not ask has the first one.
    */
   attach(context: SecureContext): SecureContext {
     const inner = ((context as { context?: InnerContext }).context ?? context) as InnerContext;
-    if (this.#attached.has(inner)) return context;
-    this.#attached.add(inner);
-    if (inner.enableTicketKeyCallback === undefined) {
+    if (this.#attached.get(inner) === this.#keys || this.#asking.has(inner)) return context;
+    this.#attached.set(inner, this.#keys);
+    if (this.#keys.length === 1 || inner.enableTicketKeyCallback === undefined) {
       inner.setTicketKeys(this.#bytes.subarray(0, TICKET_KEY_LENGTH));
       return context;
     }
+    this.#asking.add(inner);
     inner.onticketkeycallback = (name, _iv, encrypting) => (encrypting ? this.#current() : this.#find(name));
     inner.enableTicketKeyCallback();
     return context;

@@ -218,10 +218,8 @@ async function openSslServer(t: Test, ...options: string[]): Promise<number> {
 
 t.test('HelloRetryRequest, in both roles', async (t) => {
   const certificates = { cert: server.cert, key: server.key, ca };
-  const retrying = {
-    ...(await serverContext(certificates)),
-    secureContext: createSecureContext({ ...certificates, ecdhCurve: 'P-521', minVersion: 'TLSv1.3' }),
-  };
+  const context = createSecureContext({ ...certificates, ecdhCurve: 'P-521', minVersion: 'TLSv1.3' });
+  const retrying = { ...(await serverContext(certificates)), secureContext: () => context };
   const listening = await listen(t, retrying);
   const ours = await dial(listening.port, await clientContext({ cert: client.cert, key: client.key, ca }));
   await converse(t, ours, await listening.next());
