@@ -4,6 +4,7 @@ import type { Target } from './address';
 import { Dialer, type Link } from './link';
 import type { Hello, HelloOk, NativeConnection, NativeTransfer } from './native';
 import { CONNECTIONS_LIMIT, defaultConnections, type ResolvedTimeouts, resolveTimeouts } from './options';
+import { sharedAbortController } from './shared-abort';
 import type { TransferContext } from './transfer-handle';
 import { publicProgress, publicResult } from './transfer-result';
 
@@ -22,20 +23,21 @@ export async function initiate(initiation: Initiation, context: TransferContext)
   const timeouts = resolveTimeouts(options.timeouts);
   const transfer = initiation.createTransfer(timeouts);
   const dialer = new Dialer(target, options, timeouts);
-  const wanted = options.connections ?? defaultConnections();
-  const hello: Hello = {
+  const hello: Omit<Hello, 'connections'> = {
     kind,
     path: target.below,
-    connections: wanted,
     verify: options.verify ?? true,
     ownership: options.ownership ?? false,
     continueOnError: options.onError === 'continue',
   };
   let first: Link;
+  let wanted: number;
   let granted: HelloOk;
   try {
     first = await dialer.dial(context.signal);
-    granted = await sayHello(first.connection, hello, timeouts, context.signal).catch((error) => {
+    wanted = options.connections ?? defaultConnections(first.connection.far);
+    const offer = { ...hello, connections: wanted };
+    granted = await sayHello(first.connection, offer, timeouts, context.signal).catch((error) => {
       throw dialer.explain(error);
     });
   } catch (error) {
@@ -90,7 +92,7 @@ class ConnectionPool {
   readonly #token: Buffer;
   readonly #dialer: Dialer;
   readonly #timeouts: ResolvedTimeouts;
-  readonly #closing = new AbortController();
+  readonly #closing = sharedAbortController();
   readonly #pending = new Set<Promise<void>>();
 
   constructor(transfer: NativeTransfer, token: Buffer, dialer: Dialer, timeouts: ResolvedTimeouts) {

@@ -58,6 +58,8 @@ export interface HelloOk {
 /** One TLS connection of a transfer, after its handshake. */
 export interface NativeConnection {
   readonly record: RecordReport;
+  /** Whether a round trip to the peer took 10 ms or more while the connection was made. */
+  readonly far: boolean;
   /** Initiator: sends HELLO; resolves with HELLO_OK; rejects with the error the acceptor sent. */
   hello(hello: Hello, timeoutMs: number): Promise<HelloOk>;
   /** Acceptor: reads HELLO. */
@@ -115,7 +117,10 @@ export interface NativeSenderOptions {
   idleTimeoutMs: number;
   /** Whether this end opened the connections, and so opens another where a key is spent. */
   initiator: boolean;
-  /** Files of this size and more travel in blocks over all connections. Bytes. */
+  /**
+   * Files of this size and more travel in blocks over all connections. Bytes; 64 MiB by default, 4 MiB to a
+   * receiver that is far.
+   */
   blockThreshold?: number;
 }
 

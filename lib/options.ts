@@ -202,7 +202,14 @@ export function resolveTimeouts(given: Timeouts = {}): ResolvedTimeouts {
   };
 }
 
-/** Beyond four, connections gained nothing on the links that were measured; below, cores are the limit. */
-export function defaultConnections(): number {
-  return Math.min(4, availableParallelism());
+/** What is far takes more connections than there are cores: each waits for its window most of the time. */
+const CONNECTIONS_FAR = 8;
+
+/**
+ * Beyond four, connections gained nothing between ends that are near; below, cores are the limit.
+ *
+ * @param far - See NativeConnection.
+ */
+export function defaultConnections(far: boolean): number {
+  return far ? CONNECTIONS_FAR : Math.min(4, availableParallelism());
 }

@@ -112,7 +112,11 @@ function createProgram(done: (status: number) => void): Command {
             'splice',
           ]),
         )
-        .option('--block-threshold <bytes>', 'files of this size travel over all connections', parseInteger),
+        .option(
+          '--block-threshold <bytes>',
+          'files of this size travel over all connections (default: 64 MiB; 4 MiB far away)',
+          parseInteger,
+        ),
     ),
   ).action(act(async () => (await import('./command-send.js')).send));
 

@@ -2,8 +2,16 @@
 
 #include "engine/handshake.h"
 #include "engine/sender_worker.h"
+#include "net/socket.h"
 
 namespace ktls::engine {
+
+namespace {
+
+constexpr uint64_t kBlockThreshold = uint64_t{64} << 20;
+constexpr uint64_t kBlockThresholdFar = uint64_t{4} << 20;
+
+}  // namespace
 
 Mode effective_mode(Mode wanted, bool verify, const tls::Connection& connection) {
   // What is hashed has to be read.
@@ -40,6 +48,8 @@ Status Sender::run(std::unique_ptr<Link> first) {
 
 Status Sender::start(std::unique_ptr<Link> first) {
   mode_used_ = effective_mode(options_.mode, options_.verify, first->connection());
+  const bool far = net::is_far(first->connection().fd());
+  block_threshold_ = options_.block_threshold.value_or(far ? kBlockThresholdFar : kBlockThreshold);
   Result<std::unique_ptr<fs::Walk>> tree = fs::Walk::open(options_.root, options_.below, {});
   if (!tree.ok()) {
     Status status = std::move(tree).status();

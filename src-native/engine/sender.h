@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,8 +26,9 @@ struct SenderOptions {
   bool verify = true;
   bool ownership = false;
   bool continue_on_error = false;
-  // Files of this size and more travel in blocks over all connections. Bytes.
-  uint64_t block_threshold = uint64_t{64} << 20;
+  // Files of this size and more travel in blocks over all connections. Bytes; by default 64 MiB, and 4 MiB to
+  // a receiver that is far away (net::is_far), where a single connection is slow.
+  std::optional<uint64_t> block_threshold;
   // Whether this end opened the connections: it then opens another itself where a key is spent.
   bool initiator = true;
 };
@@ -89,7 +91,9 @@ class Sender {
   WorkQueue queue_;
   std::atomic<uint32_t> next_block_file_{0};
   wire::Counts receiver_counts_;  // written by the last worker, read after run()
+  // Both set before there is a worker.
   Mode mode_used_ = Mode::read_send;
+  uint64_t block_threshold_ = 0;
 
   std::mutex mutex_;  // guards everything below
   std::vector<HardLink> hard_links_;

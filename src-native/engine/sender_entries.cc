@@ -75,8 +75,8 @@ Status SenderWorker::send_file(const fs::Batch& batch, const fs::Entry& entry) {
   if (!S_ISREG(attributes.st_mode)) return skip(batch, entry, changed_while_read());
   auto size = static_cast<uint64_t>(attributes.st_size);
   if (size <= kSmallFile) return send_small(batch, entry, file.get(), attributes);
-  if (size < sender_.options_.block_threshold) return send_large(batch, entry, file.get(), attributes);
-  uint64_t block_length = std::min(BlockSource::kBlockLength, sender_.options_.block_threshold);
+  if (size < sender_.block_threshold_) return send_large(batch, entry, file.get(), attributes);
+  uint64_t block_length = std::min(BlockSource::kBlockLength, sender_.block_threshold_);
   auto source = std::make_shared<BlockSource>(sender_.next_block_file(), batch.directory, entry.name,
                                               std::move(file), attributes, block_length);
   sender_.queue_.share(source);

@@ -6,6 +6,7 @@
 #include "napi/error.h"
 #include "napi/hello.h"
 #include "napi/values.h"
+#include "net/socket.h"
 
 namespace ktls::napi {
 
@@ -13,6 +14,7 @@ Napi::Function ConnectionHandle::define(Napi::Env env) {
   return DefineClass(env, "Connection",
                      {
                          InstanceAccessor<&ConnectionHandle::record>("record"),
+                         InstanceAccessor<&ConnectionHandle::far>("far"),
                          InstanceMethod<&ConnectionHandle::hello>("hello"),
                          InstanceMethod<&ConnectionHandle::read_hello>("readHello"),
                          InstanceMethod<&ConnectionHandle::accept>("accept"),
@@ -36,6 +38,7 @@ ConnectionHandle::ConnectionHandle(const Napi::CallbackInfo& info)
     return;
   }
   report_ = (*connection)->report();
+  far_ = net::is_far((*connection)->fd());
   state_->link = std::make_unique<engine::Link>(std::move(*connection));
 }
 
@@ -56,6 +59,10 @@ Napi::Value ConnectionHandle::record(const Napi::CallbackInfo& info) {
   object.Set("rx", tls::placement_name(report_.rx));
   object.Set("reason", report_.reason);
   return object;
+}
+
+Napi::Value ConnectionHandle::far(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), far_);
 }
 
 Napi::Value ConnectionHandle::hello(const Napi::CallbackInfo& info) {

@@ -33,6 +33,7 @@ class ConnectionHandle : public Napi::ObjectWrap<ConnectionHandle> {
   static void release(State& state);
 
   Napi::Value record(const Napi::CallbackInfo& info);
+  Napi::Value far(const Napi::CallbackInfo& info);
   Napi::Value hello(const Napi::CallbackInfo& info);
   Napi::Value read_hello(const Napi::CallbackInfo& info);
   Napi::Value accept(const Napi::CallbackInfo& info);
@@ -46,6 +47,7 @@ class ConnectionHandle : public Napi::ObjectWrap<ConnectionHandle> {
 
   std::shared_ptr<State> state_;
   tls::RecordReport report_;
+  bool far_ = false;
 };
 
 }  // namespace ktls::napi

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <fstream>
+#include <optional>
 #include <string_view>
 
 namespace ktls::net {
@@ -20,9 +22,9 @@ constexpr int kSmallestSendBuffer = 128 * 1024;
 // Of each direction, between two ends on one machine. What the kernel counts beside the bytes, it adds.
 constexpr int kBufferToOneself = 256 * 1024;
 
-// In microseconds, measured by TCP. Over loopback 20 to 50; what takes longer is a path, be it simulated
-// (tc-netem(8)).
-constexpr uint32_t kShortestPath = 1000;
+// Over loopback a round trip takes 20 to 50 µs; what takes longer is a path, be it simulated (tc-netem(8)).
+constexpr std::chrono::milliseconds kShortestPath{1};
+constexpr std::chrono::milliseconds kFar{10};
 
 // The last number of a file in /proc/sys/net, in bytes; 0 when it cannot be read.
 int last_number(const char* path) {
@@ -57,6 +59,16 @@ std::string_view host_of(const Address& address) {
       return {reinterpret_cast<const char*>(&in6->sin6_addr), sizeof in6->sin6_addr};
   }
   return {};
+}
+
+// As TCP has measured it so far, if it has, and if it is TCP.
+std::optional<std::chrono::microseconds> shortest_round_trip(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
+  // Before the first measurement it is the greatest number there is.
+  if (info.tcpi_min_rtt == UINT32_MAX) return std::nullopt;
+  return std::chrono::microseconds(info.tcpi_min_rtt);
 }
 
 Address loopback(int family) {
@@ -112,10 +124,13 @@ bool is_same_machine(int fd) {
   if (getsockname(fd, here.get(), &here.length) != 0) return false;
   if (getpeername(fd, there.get(), &there.length) != 0) return false;
   if (host_of(here).empty() || host_of(here) != host_of(there)) return false;
-  tcp_info info{};
-  socklen_t length = sizeof info;
-  // Before the first measurement it is the greatest number there is.
-  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_min_rtt < kShortestPath;
+  const auto took = shortest_round_trip(fd);
+  return took && *took < kShortestPath;
+}
+
+bool is_far(int fd) {
+  const auto took = shortest_round_trip(fd);
+  return took && *took >= kFar;
 }
 
 Status set_nonblocking(int fd) {

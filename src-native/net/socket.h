@@ -21,6 +21,11 @@ void widen_send_buffer(int fd);
 // (tc-netem(8)): at the same address, and within a millisecond as TCP has measured it.
 bool is_same_machine(int fd);
 
+// Whether a round trip to the peer takes 10 ms or more, as TCP has measured it: then a connection waits more
+// than it sends until its window has grown (RFC 5681, 3.1), and its buffers' limits bound it later (tcp(7),
+// tcp_rmem).
+bool is_far(int fd);
+
 // Takes bbr off a socket whose peer is on this machine: it spaces
 // packets out by a timer, for a path that is not there. cubic takes its place, or reno where an unprivileged
 // process may not have that (net.ipv4.tcp_allowed_congestion_control). Any other congestion control, and any

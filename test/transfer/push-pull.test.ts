@@ -27,6 +27,8 @@ import { compareTrees } from '../helpers/compare-trees';
 import { makeDataset } from '../helpers/dataset';
 import { HoldingProxy } from '../helpers/holding-proxy';
 import { temporaryFolder } from '../helpers/temporary-folder';
+import { transfer } from '../helpers/transfer-pair';
+import { collectWarnings } from '../helpers/warnings';
 
 const folder = temporaryFolder(t);
 const path = (name: string) => join(folder, name);
@@ -35,6 +37,13 @@ const host = '127.0.0.1';
 const made = makeDataset(path('source'), { files: 300, bytes: 3_000_000 });
 let folders = 0;
 const fresh = () => path(`destination ${folders++}`);
+
+t.test('sixteen connections, and nobody is warned of a leak', async (t) => {
+  const warnings = collectWarnings(t);
+  await transfer(path('source'), fresh(), { secret, connections: 16 }, { secret });
+  await delay(0);
+  t.same(warnings, []);
+});
 
 t.test('sendTree to receiveTree: the same tree, and both ends count alike', async (t) => {
   const destination = fresh();
