@@ -126,6 +126,43 @@ TEST(lengths_around_a_record_and_rooms_around_it_give_the_same_bytes) {
   }
 }
 
+// They share the buffers that are empty: what one still has to give out is nobody else's.
+TEST(readers_on_one_thread_do_not_take_each_others_bytes) {
+  const tls::TrafficState state = sample_state(CipherSuite::aes_128_gcm_sha256);
+  net::SocketPair ours = local_pair();
+  net::SocketPair others = local_pair();
+  UserReader reader = user_reader(ours.second.get(), state);
+  UserReader other = user_reader(others.second.get(), state);
+  RecordForge forge(state);
+  RecordForge other_forge(state);
+  uint8_t small[1];
+  Buffer large(kMaxPlaintext);
+  const auto read_other = [&] {
+    send_raw(others.first.get(), other_forge.record(ContentType::application_data, Buffer(5000, 0xee)));
+    Result<RecordReader::Received> received = other.read(large);
+    CHECK_OK(received);
+    CHECK_EQ(received->length, size_t{5000});
+  };
+
+  const Buffer message = pattern(3000);
+  send_raw(ours.first.get(), forge.record(ContentType::handshake, message));
+  Result<RecordReader::Received> control = reader.read(small);
+  CHECK_OK(control);
+  read_other();
+  CHECK(Buffer(control->control.begin(), control->control.end()) == message);
+
+  const Buffer data = pattern(2000);
+  send_raw(ours.first.get(), forge.record(ContentType::application_data, data));
+  Buffer all;
+  while (all.size() < data.size()) {
+    Result<RecordReader::Received> received = reader.read(small);
+    CHECK_OK(received);
+    all.insert(all.end(), small, small + received->length);
+    if (all.size() == 1) read_other();
+  }
+  CHECK(all == data);
+}
+
 TEST(the_smallest_buffers_work) {
   net::SocketPair pair = local_pair();
   UserWriter writer = user_writer(pair.first.get(), sample_state(CipherSuite::aes_256_gcm_sha384), 0);

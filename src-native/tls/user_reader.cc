@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "net/transfer.h"
+#include "tls/spare_buffer.h"
 
 namespace ktls::tls {
 
@@ -13,6 +14,8 @@ namespace {
 // Empty records are allowed (RFC 8446, 5.1: against traffic analysis), but a peer that sends nothing
 // else keeps this side busy for nothing.
 constexpr size_t kMaxEmptyRecords = 1000;
+
+thread_local SpareBuffer spare;
 
 bool is_content_type(uint8_t type) {
   return type == static_cast<uint8_t>(ContentType::alert) ||
@@ -25,13 +28,17 @@ bool is_content_type(uint8_t type) {
 UserReader::UserReader(int fd, std::unique_ptr<RecordProtection> protection, size_t buffer_size)
     : fd_(fd),
       protection_(std::move(protection)),
-      capacity_(std::max(buffer_size, kHeaderLength + protection_->max_fragment())),
-      buffer_(new uint8_t[capacity_]) {}
+      capacity_(std::max(buffer_size, kHeaderLength + protection_->max_fragment())) {}
+
+UserReader::~UserReader() { give_buffer(); }
 
 Result<RecordReader::Received> UserReader::read(MutableBytes into) {
   if (!leftover_.empty()) return serve_leftover(into);
   if (!failure_.ok()) return failure_;
   Result<Received> received = read_records(into);
+  // The content of control records may lie in the buffer, until the next call.
+  const bool lies_here = received.ok() && received->type != ContentType::application_data;
+  if (begin_ == end_ && leftover_.empty() && !lies_here) give_buffer();
   // What the socket reports (would_block, the end, an errno) it reports again by itself.
   if (!received.ok() && (received.is(Code::bad_record) || received.is(Code::bad_record_mac))) {
     failure_ = received.status();
@@ -140,6 +147,7 @@ Result<RecordProtection::Opened> UserReader::open(MutableBytes record, uint8_t* 
 
 // Precondition: less than one whole record is left. Ok means that bytes came.
 Status UserReader::fill() {
+  if (!buffer_) buffer_ = spare.take(capacity_);
   memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
@@ -147,6 +155,11 @@ Status UserReader::fill() {
   if (!received.ok()) return received.status();
   end_ += *received;
   return {};
+}
+
+void UserReader::give_buffer() {
+  begin_ = end_ = 0;
+  spare.give(std::move(buffer_), capacity_);
 }
 
 Status UserReader::fail(AlertDescription alert, const char* what) {

@@ -12,6 +12,7 @@ class UserReader final : public RecordReader {
  public:
   // `fd` stays the caller's. `buffer_size`: bytes of ciphertext taken by one recv, at least one record.
   UserReader(int fd, std::unique_ptr<RecordProtection> protection, size_t buffer_size);
+  ~UserReader() override;
 
   Placement placement() const override { return Placement::user; }
   Result<Received> read(MutableBytes into) override;
@@ -29,12 +30,14 @@ class UserReader final : public RecordReader {
   Result<size_t> whole_record();
   Result<RecordProtection::Opened> open(MutableBytes record, uint8_t* into);
   Status fill();
+  void give_buffer();
   Status fail(AlertDescription alert, const char* what);
 
   const int fd_;
   const std::unique_ptr<RecordProtection> protection_;
   const size_t capacity_;
-  const std::unique_ptr<uint8_t[]> buffer_;
+  // Null while nothing is in it.
+  std::unique_ptr<uint8_t[]> buffer_;
   // Ciphertext received and not yet opened: [begin_, end_).
   size_t begin_ = 0;
   size_t end_ = 0;

@@ -4,6 +4,7 @@
 
 #include "net/transfer.h"
 #include "tls/handshake_message.h"
+#include "tls/spare_buffer.h"
 
 namespace ktls::tls {
 
@@ -16,21 +17,7 @@ Status no_send_file() {
   return Status::fail(Code::unsupported, "sendfile and splice need the kernel's record layer");
 }
 
-// The buffer that this thread used last: the next writer on it, most often, takes it again.
-struct SpareBatch {
-  std::unique_ptr<uint8_t[]> buffer;
-  size_t capacity = 0;
-};
-thread_local SpareBatch spare;
-
-std::unique_ptr<uint8_t[]> take_batch(size_t capacity) {
-  if (spare.buffer && spare.capacity == capacity) return std::move(spare.buffer);
-  return std::unique_ptr<uint8_t[]>(new uint8_t[capacity]);
-}
-
-void give_batch(std::unique_ptr<uint8_t[]> buffer, size_t capacity) {
-  if (buffer) spare = {std::move(buffer), capacity};
-}
+thread_local SpareBuffer spare;
 
 }  // namespace
 
@@ -40,7 +27,7 @@ UserWriter::UserWriter(int fd, std::unique_ptr<RecordProtection> protection, siz
       batch_records_(std::max<size_t>(1, batch / (kMaxPlaintext + protection_->overhead()))),
       capacity_(batch_records_ * (kMaxPlaintext + protection_->overhead()) + kControlReserve) {}
 
-UserWriter::~UserWriter() { give_batch(std::move(buffer_), capacity_); }
+UserWriter::~UserWriter() { spare.give(std::move(buffer_), capacity_); }
 
 Result<size_t> UserWriter::write(Bytes data) {
   KTLS_TRY(flush());
@@ -61,7 +48,7 @@ Status UserWriter::flush() {
     begin_ += *sent;
   }
   begin_ = end_ = 0;
-  give_batch(std::move(buffer_), capacity_);
+  spare.give(std::move(buffer_), capacity_);
   return {};
 }
 
@@ -87,7 +74,7 @@ Status UserWriter::update_key(bool request_peer) {
 
 // Precondition: there is room.
 Status UserWriter::append(ContentType type, Bytes content) {
-  if (!buffer_) buffer_ = take_batch(capacity_);
+  if (!buffer_) buffer_ = spare.take(capacity_);
   KTLS_TRY(protection_->seal(type, content, buffer_.get() + end_));
   end_ += content.size() + protection_->overhead();
   ++records_;
