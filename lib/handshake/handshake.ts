@@ -54,10 +54,10 @@ export interface Established {
   /** How long the handshake took, in milliseconds. */
   durationMs: number;
   /**
-   * Hands a NewSessionTicket message (RFC 8446, 4.6.1), which the record layer received after the
+   * A client's: hands a NewSessionTicket message (RFC 8446, 4.6.1), which the record layer received after the
    * hand-over, back to `tls`, whose getSession() then is the session that it resumes. In order of arrival.
    */
-  feedTicket(message: Buffer): void;
+  feedTicket?: (message: Buffer) => void;
 }
 
 export interface HandshakeParty {
@@ -86,13 +86,26 @@ export function handshake(fd: number, party: HandshakeParty, bounds: HandshakeBo
   });
 }
 
+/** Of its TLSSocket, which lives as long as the connection: what is not to live as long is reached by this alone. */
+const HANDSHAKE = Symbol('handshake');
+type Driven = TLSSocket & { [HANDSHAKE]?: Handshake | undefined };
+
+/** After the hand-over it is nobody's concern. */
+function onTlsError(this: Driven, cause: Error): void {
+  this[HANDSHAKE]?.onTlsError(cause);
+}
+
+function onTlsClose(this: Driven): void {
+  this[HANDSHAKE]?.onTlsError(new Error('the TLS socket was destroyed'));
+}
+
 class Handshake {
   private state: State = 'flight';
   private readonly startedAt = performance.now();
   private readonly channel: NativeHandshakeChannel;
   private readonly timeoutMs: number;
   private timer: NodeJS.Timeout | undefined;
-  private tls!: TLSSocket;
+  private tls!: Driven;
   private keys!: HandshakeKeys;
 
   constructor(
@@ -126,8 +139,9 @@ class Handshake {
     }
     const { tls } = this;
     this.keys = new HandshakeKeys(this.party.role, tls, this.channel);
-    tls.on('error', (error) => this.onTlsError(error));
-    tls.on('close', () => this.onTlsError());
+    tls[HANDSHAKE] = this;
+    tls.on('error', onTlsError);
+    tls.on('close', onTlsClose);
     this.advance();
   }
 
@@ -166,9 +180,8 @@ class Handshake {
     else if (this.state === 'draining') this.hand();
   }
 
-  /** Also when the TLSSocket closes without one; after the hand-over that is nobody's concern. */
-  private onTlsError(cause?: Error): void {
-    if (this.state !== 'over') this.fail(this.explain(cause ?? new Error('the TLS socket was destroyed')));
+  onTlsError(cause: Error): void {
+    if (this.state !== 'over') this.fail(this.explain(cause));
   }
 
   // --- The end ---------------------------------------------------------------------------------------
@@ -177,6 +190,7 @@ class Handshake {
   private hand(): void {
     const { address } = this.bounds;
     const { channel } = this;
+    const { role } = this.party;
     let established: Established;
     try {
       const peerIdentity = this.party.identity?.(this.tls);
@@ -187,7 +201,9 @@ class Handshake {
         durationMs: performance.now() - this.startedAt,
         ...(peerIdentity === undefined ? {} : { peerIdentity }),
         ...(address === undefined ? {} : { address }),
-        feedTicket: this.keys.ticketFeeder((record) => channel.feed(record)),
+        ...(role === 'client'
+          ? { feedTicket: this.keys.ticketFeeder((record) => channel.feed(record)) }
+          : {}),
         fd: channel.release(),
       };
     } catch (error) {
@@ -226,6 +242,7 @@ class Handshake {
 
   private finish(): void {
     this.state = 'over';
+    if (this.tls !== undefined) this.tls[HANDSHAKE] = undefined;
     clearTimeout(this.timer);
     this.bounds.signal?.removeEventListener('abort', this.onAbort);
   }

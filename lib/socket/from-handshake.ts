@@ -17,7 +17,7 @@ export function serverSocket(
   requestCert: boolean,
   options: SocketOptions,
 ): KtlsSocket {
-  const { tls, feedTicket } = established;
+  const { tls } = established;
   const authorization =
     authentication === 'secret'
       ? { authorized: true, authorizationError: undefined }
@@ -25,7 +25,7 @@ export function serverSocket(
         ? clientAuthorization(tls)
         : { authorized: false, authorizationError: undefined };
   try {
-    return new KtlsSocket(established, { tls, authentication, ...authorization, feedTicket }, options);
+    return new KtlsSocket(established, { tls, authentication, ...authorization }, options);
   } catch (error) {
     tls.destroy();
     throw error;

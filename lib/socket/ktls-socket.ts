@@ -134,7 +134,9 @@ export class KtlsSocket extends SocketFacts {
   }
 
   #onTicket(message: Buffer): void {
-    this.session?.feedTicket(message);
+    // A server has no use for one.
+    if (this.session?.feedTicket === undefined) return;
+    this.session.feedTicket(message);
     const session = this.getSession();
     if (session !== undefined) this.emit('session', session);
   }

@@ -14,7 +14,8 @@ export interface Session {
   /** Whether the peer proved who it is. */
   authorized: boolean;
   authorizationError: Error | undefined;
-  feedTicket(message: Buffer): void;
+  /** A client's. See Established. */
+  feedTicket?: ((message: Buffer) => void) | undefined;
 }
 
 export interface SocketKeys extends Omit<NonNullable<NativeConnectionOptions['tls']>, 'kernel'> {

@@ -288,7 +288,8 @@ Napi::Value HandshakeChannel::drain(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value HandshakeChannel::release(const Napi::CallbackInfo& info) {
-  if (handshake_ != nullptr) handshake_->end();
+  if (handshake_ != nullptr) handshake_->retire();
+  waiting_.shrink_to_fit();
   Fd fd = std::move(fd_);
   // libuv forgets the descriptor at once, though it keeps the handle for a turn of the loop.
   close_now();

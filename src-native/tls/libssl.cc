@@ -11,9 +11,9 @@ namespace {
 std::optional<Libssl> find_libssl() {
   Libssl table;
 #define KTLS_FIND(name) find_function(RTLD_DEFAULT, table.name, #name)
-  bool whole = KTLS_FIND(SSL_do_handshake) && KTLS_FIND(SSL_read) && KTLS_FIND(SSL_get_error) &&
-               KTLS_FIND(SSL_set_bio) && KTLS_FIND(SSL_get_rbio) && KTLS_FIND(SSL_get_wbio) &&
-               KTLS_FIND(SSL_set_msg_callback) && KTLS_FIND(SSL_get_SSL_CTX) &&
+  bool whole = KTLS_FIND(SSL_do_handshake) && KTLS_FIND(SSL_read) && KTLS_FIND(SSL_free_buffers) &&
+               KTLS_FIND(SSL_get_error) && KTLS_FIND(SSL_set_bio) && KTLS_FIND(SSL_get_rbio) &&
+               KTLS_FIND(SSL_get_wbio) && KTLS_FIND(SSL_set_msg_callback) && KTLS_FIND(SSL_get_SSL_CTX) &&
                KTLS_FIND(SSL_CTX_set_keylog_callback) && KTLS_FIND(SSL_CTX_get_keylog_callback) &&
                KTLS_FIND(SSL_set_ex_data) && KTLS_FIND(SSL_get_ex_data) && KTLS_FIND(SSL_get_client_random) &&
                KTLS_FIND(SSL_get_server_random) && KTLS_FIND(CRYPTO_get_ex_new_index) && KTLS_FIND(BIO_new) &&

@@ -22,6 +22,7 @@ struct Libssl {
 
   int (*SSL_do_handshake)(Ssl*);
   int (*SSL_read)(Ssl*, void* memory, int length);
+  int (*SSL_free_buffers)(Ssl*);
   int (*SSL_get_error)(const Ssl*, int result);
   void (*SSL_set_bio)(Ssl*, Bio* read, Bio* write);
   Bio* (*SSL_get_rbio)(const Ssl*);

@@ -239,6 +239,13 @@ void SslHandshake::end() {
   output_.clear();
 }
 
+void SslHandshake::retire() {
+  end();
+  output_.shrink_to_fit();
+  // Room for a record in each direction.
+  if (slot_ != nullptr) lib_.SSL_free_buffers(slot_->ssl);
+}
+
 void SslHandshake::feed(Bytes record) {
   if (slot_ == nullptr) return;
   fed_ = record;

@@ -69,6 +69,9 @@ class SslHandshake {
 
   // From here on nothing that node:tls writes goes anywhere.
   void end();
+  // The same when the handshake is done, and frees what the SSL object, kept for what it knows, needs no
+  // more. Not in a callback of node:tls.
+  void retire();
   // Gives a record to the SSL object that came after the handshake, through end() or not.
   void feed(Bytes record);
 

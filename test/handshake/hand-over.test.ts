@@ -350,7 +350,7 @@ t.test('a ticket that comes after the hand-over is given back, and its session r
   t.equal(await peer.receiveText(others), 'cba\n');
   t.ok(others.length > 0);
   const sessions = others.map(({ content }) => {
-    first.feedTicket(content);
+    first.feedTicket?.(content);
     return first.tls.getSession() as Buffer;
   });
   t.equal(new Set(sessions.map((session) => session.toString('hex'))).size, others.length);
