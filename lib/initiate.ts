@@ -1,10 +1,11 @@
 // The end that dials: the first connection, HELLO, the transfer, and the further connections.
 import type { InitiatorOptions, TransferResult } from '../types/index';
 import type { Target } from './address';
+import { ConnectionPool } from './connection-pool';
+import { sayHello } from './hello';
 import { Dialer, type Link } from './link';
-import type { Hello, HelloOk, NativeConnection, NativeTransfer } from './native';
+import type { Hello, HelloOk, NativeTransfer } from './native';
 import { CONNECTIONS_LIMIT, defaultConnections, type ResolvedTimeouts, resolveTimeouts } from './options';
-import { sharedAbortController } from './shared-abort';
 import type { TransferContext } from './transfer-handle';
 import { publicProgress, publicResult } from './transfer-result';
 
@@ -50,89 +51,14 @@ export async function initiate(initiation: Initiation, context: TransferContext)
   if (context.signal.aborted) transfer.cancel();
   else context.signal.addEventListener('abort', () => transfer.cancel(), { once: true });
   context.running(() => publicProgress(transfer.progress()));
-  for (let index = 1; index < Math.min(wanted, granted.connections, CONNECTIONS_LIMIT); index++) pool.add();
+  const most = Math.min(wanted, granted.connections, CONNECTIONS_LIMIT);
+  if (options.connections === undefined) pool.growTo(most, first.connection.far);
+  else pool.add(most - 1);
   try {
     return publicResult(await running, startedAt, first);
   } catch (error) {
     throw pool.failure ?? error;
   } finally {
     await pool.close();
-  }
-}
-
-/** HELLO and its answer; an abort closes the connection under it. */
-async function sayHello(
-  connection: NativeConnection,
-  hello: Hello,
-  timeouts: ResolvedTimeouts,
-  signal: AbortSignal,
-) {
-  const close = () => connection.close();
-  signal.addEventListener('abort', close, { once: true });
-  try {
-    signal.throwIfAborted();
-    const answer = await connection.hello(hello, timeouts.handshake);
-    // The answer may have come at the moment of the abort, which has closed the connection.
-    signal.throwIfAborted();
-    return answer;
-  } catch (error) {
-    connection.close();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', close);
-  }
-}
-
-/** Dials what a running transfer needs beyond its first connection. */
-class ConnectionPool {
-  /** What made the transfer impossible, where that was seen here first. */
-  failure: unknown;
-
-  readonly #transfer: NativeTransfer;
-  readonly #token: Buffer;
-  readonly #dialer: Dialer;
-  readonly #timeouts: ResolvedTimeouts;
-  readonly #closing = sharedAbortController();
-  readonly #pending = new Set<Promise<void>>();
-
-  constructor(transfer: NativeTransfer, token: Buffer, dialer: Dialer, timeouts: ResolvedTimeouts) {
-    this.#transfer = transfer;
-    this.#token = token;
-    this.#dialer = dialer;
-    this.#timeouts = timeouts;
-  }
-
-  /** One more, for speed: where it fails, the transfer goes on with what there is. */
-  add(): void {
-    this.#track(this.#join().catch(() => {}));
-  }
-
-  /** One for a connection whose key is spent: without it the transfer cannot end. */
-  replace(): void {
-    const failed = (error: unknown) => {
-      if (this.#closing.signal.aborted) return;
-      this.failure ??= error;
-      this.#transfer.cancel();
-    };
-    this.#track(this.#join().catch(failed));
-  }
-
-  /** Gives up what is still being dialled. */
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await Promise.all(this.#pending);
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#pending.delete(tracked));
-    this.#pending.add(tracked);
-  }
-
-  async #join(): Promise<void> {
-    const { signal } = this.#closing;
-    const { connection } = await this.#dialer.dial(signal);
-    await sayHello(connection, { kind: 'join', token: this.#token }, this.#timeouts, signal);
-    if (signal.aborted) connection.close();
-    else this.#transfer.addConnection(connection);
   }
 }

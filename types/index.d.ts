@@ -166,8 +166,8 @@ export interface CommonOptions extends SecurityOptions {
 /** What the end that dials decides for both. */
 export interface InitiatorOptions extends CommonOptions {
   /**
-   * TCP connections, 1 to 64; the other end may grant fewer. Default: one for each core, at
-   * most 4; 8 where a round trip takes 10 ms or more.
+   * TCP connections, 1 to 64; the other end may grant fewer. Default: as many as there is work for, at most one
+   * for each core and 4; at most 8 where a round trip takes 10 ms or more.
    */
   connections?: number | undefined;
   /** Whether each file's content is hashed at both ends and compared. Default true. */

@@ -136,7 +136,7 @@ export function addInitiatorOptions(command: Command): Command {
     .optionsGroup('How:')
     .option(
       '--connections <n>',
-      'TCP connections, 1 to 64 (default: one for each core, at most 4; 8 far away)',
+      'TCP connections, 1 to 64 (default: by work and cores, at most 4; 8 far away)',
       parseInteger,
     )
     .option('--no-verify', "do not compare hashes of the files' content");
