@@ -8,13 +8,6 @@ namespace {
 
 constexpr int kBounded = 512 << 10;  // the kernel doubles what it is told
 
-int buffer(int fd, int option) {
-  int size = 0;
-  socklen_t length = sizeof size;
-  CHECK_EQ(getsockopt(fd, SOL_SOCKET, option, &size, &length), 0);
-  return size;
-}
-
 // The last number of a file in /proc/sys/net.
 int setting(const char* name) {
   std::ifstream file(std::string("/proc/sys/net/") + name);
@@ -35,17 +28,17 @@ TEST(between_two_ends_on_one_machine_little_is_under_way) {
   for (const std::unique_ptr<engine::Link>* link : {&links.client, &links.server}) {
     const int fd = (*link)->connection().fd();
     // Otherwise 2.5 MB, before anything is sent.
-    if (is_bounded("ipv4/tcp_wmem", "core/wmem_max")) CHECK(buffer(fd, SO_SNDBUF) <= kBounded);
-    if (is_bounded("ipv4/tcp_rmem", "core/rmem_max")) CHECK(buffer(fd, SO_RCVBUF) <= kBounded);
-    CHECK(buffer(fd, SO_SNDBUF) >= kBounded / 2);
+    if (is_bounded("ipv4/tcp_wmem", "core/wmem_max")) CHECK(buffer_size(fd, SO_SNDBUF) <= kBounded);
+    if (is_bounded("ipv4/tcp_rmem", "core/rmem_max")) CHECK(buffer_size(fd, SO_RCVBUF) <= kBounded);
+    CHECK(buffer_size(fd, SO_SNDBUF) >= kBounded / 2);
   }
 }
 
 TEST(other_sockets_buffers_are_left_to_autotuning) {
   Fd unconnected(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int before = buffer(unconnected.get(), SO_SNDBUF);
+  const int before = buffer_size(unconnected.get(), SO_SNDBUF);
   net::bound_buffers_to_oneself(unconnected.get());
-  CHECK_EQ(buffer(unconnected.get(), SO_SNDBUF), before);
+  CHECK_EQ(buffer_size(unconnected.get(), SO_SNDBUF), before);
 }
 
 }  // namespace ktls::test

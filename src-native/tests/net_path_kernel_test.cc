@@ -14,23 +14,16 @@ class Delay {
   ~Delay() { system("tc qdisc delete dev lo root"); }
 };
 
-int buffer(int fd, int option) {
-  int size = 0;
-  socklen_t length = sizeof size;
-  CHECK_EQ(getsockopt(fd, SOL_SOCKET, option, &size, &length), 0);
-  return size;
-}
-
 }  // namespace
 
 TEST(buffers_of_a_path_that_takes_time_are_left_to_autotuning) {
   const Delay delay;
   const net::SocketPair pair = tcp_pair();
   for (const int fd : {pair.first.get(), pair.second.get()}) {
-    const int before[] = {buffer(fd, SO_SNDBUF), buffer(fd, SO_RCVBUF)};
+    const int before[] = {buffer_size(fd, SO_SNDBUF), buffer_size(fd, SO_RCVBUF)};
     net::bound_buffers_to_oneself(fd);
-    CHECK_EQ(buffer(fd, SO_SNDBUF), before[0]);
-    CHECK_EQ(buffer(fd, SO_RCVBUF), before[1]);
+    CHECK_EQ(buffer_size(fd, SO_SNDBUF), before[0]);
+    CHECK_EQ(buffer_size(fd, SO_RCVBUF), before[1]);
   }
 }
 

@@ -25,31 +25,24 @@ class SendBufferLimit {
   std::string before_;
 };
 
-int send_buffer(int fd) {
-  int size = 0;
-  socklen_t length = sizeof size;
-  CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
-  return size;
-}
-
 }  // namespace
 
 TEST(a_send_buffer_that_the_system_keeps_tiny_is_widened) {
   SendBufferLimit limit("4096 16384 16384");
   Ends ends = connected(CipherSuite::aes_128_gcm_sha256, kKernel, kKernel);
-  CHECK(send_buffer(ends.a->fd()) > 4 * kTiny);
+  CHECK(buffer_size(ends.a->fd(), SO_SNDBUF) > 4 * kTiny);
   net::SocketPair pair = tcp_pair();
   Result<std::unique_ptr<Connection>> plain = Connection::create_plain(std::move(pair.first));
   CHECK_OK(plain);
-  CHECK(send_buffer((*plain)->fd()) > 4 * kTiny);
+  CHECK(buffer_size((*plain)->fd(), SO_SNDBUF) > 4 * kTiny);
 }
 
 TEST(any_other_send_buffer_is_left_to_autotuning) {
   net::SocketPair pair = tcp_pair();
-  const int before = send_buffer(pair.first.get());
+  const int before = buffer_size(pair.first.get(), SO_SNDBUF);
   std::unique_ptr<Connection> made =
       connection(std::move(pair.first), CipherSuite::aes_128_gcm_sha256, kSeedOfA, kSeedOfB, kKernel);
-  CHECK_EQ(send_buffer(made->fd()), before);
+  CHECK_EQ(buffer_size(made->fd(), SO_SNDBUF), before);
 }
 
 // Where net.core.wmem_max forbids more, or somebody chose the size.
@@ -60,7 +53,7 @@ TEST(sendfile_through_a_buffer_below_a_segment_comes_to_its_end) {
   Ends ends = {
       connection(std::move(pair.first), CipherSuite::aes_128_gcm_sha256, kSeedOfA, kSeedOfB, kKernel),
       connection(std::move(pair.second), CipherSuite::aes_128_gcm_sha256, kSeedOfB, kSeedOfA, kKernel)};
-  CHECK_EQ(send_buffer(ends.a->fd()), kTiny);
+  CHECK_EQ(buffer_size(ends.a->fd(), SO_SNDBUF), kTiny);
   const Buffer content = pattern(1'000'000);
   const Fd file = file_of(content);
   off_t offset = 0;
