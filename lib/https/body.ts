@@ -5,7 +5,7 @@ import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http
 import { KtlsSocket } from '../socket/ktls-socket';
 import type { ServedFile } from './file';
 
-/** Smaller ones share the record, and the system call, of the head. */
+/** Smaller ones share the record, and the system call, of the head: where our own record layer sends them natively, too. */
 const SMALL_BYTES = 16 * 1024;
 
 export interface Range {
@@ -26,8 +26,11 @@ export async function sendBody(
   signal?.addEventListener('abort', abort);
   try {
     if (res.destroyed) return;
-    if (range.count < SMALL_BYTES) await sendSmall(res, file, range);
-    else if (takesFiles(req, res)) await sendNatively(req.socket as unknown as KtlsSocket, res, file, range);
+    const { socket } = req as unknown as { socket: object };
+    const small = range.count < SMALL_BYTES;
+    if (takesFiles(socket, res) && (!small || (range.count > 0 && socket.record.tx === 'user'))) {
+      await sendNatively(socket, res, file, range);
+    } else if (small) await sendSmall(res, file, range);
     else await sendStream(res, file, range);
   } finally {
     signal?.removeEventListener('abort', abort);
@@ -36,9 +39,9 @@ export async function sendBody(
 }
 
 /** Whether what is written to the response reaches a socket of ours as it is. */
-function takesFiles(req: IncomingMessage, res: ServerResponse): boolean {
+function takesFiles(socket: object, res: ServerResponse): socket is KtlsSocket {
   return (
-    (req.socket as unknown) instanceof KtlsSocket &&
+    socket instanceof KtlsSocket &&
     res instanceof ServerResponse &&
     // Somebody between may compress, or count.
     res.write === OutgoingMessage.prototype.write &&

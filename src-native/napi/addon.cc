@@ -10,7 +10,9 @@ void initialize(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object export_all(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new AddonData);
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  env.SetInstanceData(new AddonData(loop));
   exports.Set("initialize", Napi::Function::New(env, initialize, "initialize"));
   export_descriptor(env, exports);
   export_file(env, exports);

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "napi/loop_load.h"
 #include "napi/read_slab.h"
 #include "tls/send_job.h"
 
@@ -15,12 +16,16 @@ class RelayService;
 class SendService;
 
 struct AddonData {
+  explicit AddonData(uv_loop_t* loop) : load(loop) {}
+
   // Makes an error of lib/errors.ts: handed over once by initialize().
   Napi::FunctionReference create_error;
   // Null until the first relay.
   std::shared_ptr<RelayService> relays;
   // Null until a socket first sends from another thread.
   std::shared_ptr<SendService> sends;
+  // Of the environment's event loop.
+  LoopLoad load;
   // Where all sockets read into.
   ReadSlab slab;
 

@@ -1,11 +1,12 @@
 // Where a core is likely to be idle, a thread of its own reads a large file ahead while another seals and sends it.
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 
 import type { KtlsSocket } from '../../lib/index';
+import { threadsNamed } from '../helpers/threads';
 import { until } from '../helpers/until';
 import { collect, credentials, pair } from './support';
 
@@ -20,15 +21,7 @@ writeFileSync(large, '');
 truncateSync(large, 256 * 1024 * 1024);
 
 /** How many read ahead just now. */
-function readers(): number {
-  return readdirSync('/proc/self/task').filter((id) => {
-    try {
-      return readFileSync(`/proc/self/task/${id}/comm`, 'utf8') === 'ktls-read\n';
-    } catch {
-      return false; // it has ended meanwhile
-    }
-  }).length;
-}
+const readers = () => threadsNamed('ktls-read');
 
 t.test('for as many files at once as there are pairs of cores, while they are sent', async (t) => {
   const pairs = Math.floor(cores / 2);
