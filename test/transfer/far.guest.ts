@@ -55,7 +55,7 @@ t.test('near: by cores, and files whole', async (t) => {
 });
 
 t.test('far: eight connections, and files of 4 MiB in blocks', async (t) => {
-  delay(t, 5);
+  delay(t, 8);
   t.same(await seen(t), { connections: 8, inBlocks: true });
   t.same(await seen(t, { connections: 3 }), { connections: 3, inBlocks: true });
   t.same(await seen(t, { blockThreshold: 16 << 20 }), { connections: 8, inBlocks: false });
