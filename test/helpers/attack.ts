@@ -44,7 +44,8 @@ export class Target {
   port = 0;
   readonly #before: string;
   readonly #outcomes: Promise<Outcome>[] = [];
-  #waiting: ((outcome: Promise<Outcome>) => void) | undefined;
+  /** In the order of their calls of outcome(). */
+  readonly #waiting: ((outcome: Promise<Outcome>) => void)[] = [];
 
   constructor(t: Test, options: Partial<ReceiverOptions> = {}) {
     this.base = temporaryFolder(t);
@@ -80,9 +81,7 @@ export class Target {
   outcome(): Promise<Outcome> {
     const first = this.#outcomes.shift();
     if (first !== undefined) return first;
-    return new Promise((resolve) => {
-      this.#waiting = resolve;
-    });
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** What is not as it was outside the root, and whatever has a temporary name: none of it may be. */
@@ -98,8 +97,7 @@ export class Target {
   }
 
   #add(outcome: Promise<Outcome>): void {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
+    const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#outcomes.push(outcome);
     else waiting(outcome);
   }
