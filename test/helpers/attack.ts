@@ -44,8 +44,7 @@ export class Target {
   port = 0;
   readonly #before: string;
   readonly #outcomes: Promise<Outcome>[] = [];
-  /** In the order of their calls of outcome(). */
-  readonly #waiting: ((outcome: Promise<Outcome>) => void)[] = [];
+  #waiting: ((outcome: Promise<Outcome>) => void) | undefined;
 
   constructor(t: Test, options: Partial<ReceiverOptions> = {}) {
     this.base = temporaryFolder(t);
@@ -77,11 +76,13 @@ export class Target {
     return openHostile(this.port, this.secret, fields);
   }
 
-  /** Of the transfer that began next. */
+  /** Of the transfer that began next. A later call takes the place of one that still waits. */
   outcome(): Promise<Outcome> {
     const first = this.#outcomes.shift();
     if (first !== undefined) return first;
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
   }
 
   /** What is not as it was outside the root, and whatever has a temporary name: none of it may be. */
@@ -97,7 +98,8 @@ export class Target {
   }
 
   #add(outcome: Promise<Outcome>): void {
-    const waiting = this.#waiting.shift();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
     if (waiting === undefined) this.#outcomes.push(outcome);
     else waiting(outcome);
   }
