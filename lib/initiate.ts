@@ -24,21 +24,21 @@ export async function initiate(initiation: Initiation, context: TransferContext)
   const timeouts = resolveTimeouts(options.timeouts);
   const transfer = initiation.createTransfer(timeouts);
   const dialer = new Dialer(target, options, timeouts);
-  const hello: Omit<Hello, 'connections'> = {
-    kind,
-    path: target.below,
-    verify: options.verify ?? true,
-    ownership: options.ownership ?? false,
-    continueOnError: options.onError === 'continue',
-  };
   let first: Link;
   let wanted: number;
   let granted: HelloOk;
   try {
     first = await dialer.dial(context.signal);
     wanted = options.connections ?? defaultConnections(first.connection.far);
-    const offer = { ...hello, connections: wanted };
-    granted = await sayHello(first.connection, offer, timeouts, context.signal).catch((error) => {
+    const hello: Hello = {
+      kind,
+      path: target.below,
+      connections: wanted,
+      verify: options.verify ?? true,
+      ownership: options.ownership ?? false,
+      continueOnError: options.onError === 'continue',
+    };
+    granted = await sayHello(first.connection, hello, timeouts, context.signal).catch((error) => {
       throw dialer.explain(error);
     });
   } catch (error) {
