@@ -5,7 +5,7 @@ import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http
 import { KtlsSocket } from '../socket/ktls-socket';
 import type { ServedFile } from './file';
 
-/** Smaller ones share the record, and the system call, of the head: where our own record layer sends them natively, too. */
+/** Smaller ones share the record, and the system call, of the head; natively, too, where our own record layer does it. */
 const SMALL_BYTES = 16 * 1024;
 
 export interface Range {

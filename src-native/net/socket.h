@@ -26,10 +26,9 @@ bool is_same_machine(int fd);
 // tcp_rmem).
 bool is_far(int fd);
 
-// Takes bbr off a socket whose peer is on this machine: it spaces
-// packets out by a timer, for a path that is not there. cubic takes its place, or reno where an unprivileged
-// process may not have that (net.ipv4.tcp_allowed_congestion_control). Any other congestion control, and any
-// other peer, is left alone.
+// Takes bbr off a socket whose peer is on this machine: it spaces packets out by a timer, for a path that is
+// not there. cubic takes its place, or reno where an unprivileged process may not have that
+// (net.ipv4.tcp_allowed_congestion_control). Any other congestion control, and any other peer, is left alone.
 void stop_pacing_to_oneself(int fd);
 
 // Bounds what is under way, in each direction, on a socket whose peer is on this machine: autotuning would
