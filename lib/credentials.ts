@@ -1,13 +1,14 @@
 // The options that say who may talk to whom, checked and made ready for node:tls: once, for any number
 // of connections.
 import { constants, createHash, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 
 import type { SecurityOptions } from '../types/index';
 import { escapeText, KtlsError } from './errors';
 import type { ServerContext } from './handshake/accept';
 import type { ClientContext } from './handshake/connect';
 import type { AlertName, Refusal } from './handshake/failure';
+import type { TlsSession } from './handshake/tls-session';
 import type { CipherName } from './native';
 import { preSharedKey } from './secret';
 
@@ -33,13 +34,13 @@ export const CERTIFICATE_CIPHERS: CipherName[] = [...SECRET_CIPHERS, 'TLS_AES_25
 export async function clientContext(credentials: Credentials): Promise<ClientContext> {
   checkCombination(credentials, 'client');
   if (credentials.secret !== undefined) {
-    const psk = await preSharedKey(credentials.secret);
+    const psk = { identity: CLIENT_IDENTITY, key: await preSharedKey(credentials.secret) };
     return {
       authentication: 'secret',
       options: {
         // No authority at all: a server that does not take the secret cannot get by with a certificate.
         secureContext: secureContext(credentials, { ca: [] }),
-        pskCallback: () => ({ psk, identity: CLIENT_IDENTITY }),
+        psk,
       },
       checkServerIdentity: () => undefined,
       verify: (tls) => (tls.isSessionReused() ? undefined : secretNotTaken()),
@@ -51,9 +52,7 @@ export async function clientContext(credentials: Credentials): Promise<ClientCon
     options: { secureContext: secureContext(credentials) },
     ...(pins.length > 0 ? { checkServerIdentity: () => undefined } : {}),
     verify: (tls, host) =>
-      pins.length > 0
-        ? refusalByPin(tls, pins)
-        : refusalByChain(tls.authorized, tls.authorizationError, host),
+      pins.length > 0 ? refusalByPin(tls, pins) : refusalByChain(tls.authorizationError, host),
   };
 }
 
@@ -61,22 +60,15 @@ export async function clientContext(credentials: Credentials): Promise<ClientCon
 export async function serverContext(credentials: Credentials): Promise<ServerContext> {
   checkCombination(credentials, 'server');
   if (credentials.secret !== undefined) {
-    const psk = await preSharedKey(credentials.secret);
-    /** Of this very connection: a resumed session would come without the callback. */
-    const identities = new WeakMap<TLSSocket, string>();
+    const psk = { identity: CLIENT_IDENTITY, key: await preSharedKey(credentials.secret) };
     const context = secureContext(credentials, { ca: [], sessionIdContext: SESSION_ID_CONTEXT });
     return {
       authentication: 'secret',
       secureContext: () => context,
-      options: {
-        pskCallback: (tls, identity) => {
-          if (identity !== CLIENT_IDENTITY) return null;
-          identities.set(tls, identity);
-          return psk;
-        },
-      },
-      verify: (tls) => (tls.isSessionReused() && identities.has(tls) ? undefined : secretNotTaken()),
-      identity: (tls) => identities.get(tls),
+      options: { psk },
+      // A session that was resumed would come without the secret.
+      verify: (tls) => (tls.isSessionReused() && tls.usedPsk ? undefined : secretNotTaken()),
+      identity: (tls) => (tls.usedPsk ? psk.identity : undefined),
     };
   }
   const pins = parseFingerprints(credentials.fingerprint);
@@ -88,8 +80,7 @@ export async function serverContext(credentials: Credentials): Promise<ServerCon
     verify: (tls) => {
       if (tls.getPeerX509Certificate() === undefined) return certificateMissing();
       if (pins.length > 0) return refusalByPin(tls, pins);
-      const error = verifyError(tls);
-      return refusalByChain(error === undefined, error);
+      return refusalByChain(tls.verifyError());
     },
     identity: (tls) => {
       const certificate = tls.getPeerX509Certificate();
@@ -212,7 +203,7 @@ function spkiDigest(key: KeyObject): string {
 
 // --- What is wrong with a peer ---------------------------------------------------------------------------
 
-function refusalByPin(tls: TLSSocket, pins: string[]): Refusal | undefined {
+function refusalByPin(tls: TlsSession, pins: string[]): Refusal | undefined {
   const certificate = tls.getPeerX509Certificate();
   if (certificate === undefined) return certificateMissing();
   const digest = spkiDigest(certificate.publicKey);
@@ -223,10 +214,9 @@ function refusalByPin(tls: TLSSocket, pins: string[]): Refusal | undefined {
   );
 }
 
-/** `reason` is OpenSSL's name for what is wrong with the chain, or Node's. */
-export function refusalByChain(authorized: boolean, reason: unknown, host?: string): Refusal | undefined {
-  if (authorized) return undefined;
-  const name = String(reason);
+/** `name` is OpenSSL's for what is wrong with the chain, or Node's; undefined where nothing is. */
+export function refusalByChain(name: string | undefined, host?: string): Refusal | undefined {
+  if (name === undefined) return undefined;
   if (name === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return bad(
       `the peer's certificate is not for ${host}: dial it by a name it bears, or pin its fingerprint`,
@@ -259,15 +249,6 @@ function secretNotTaken(): Refusal {
 
 function bad(message: string, alert: AlertName): Refusal {
   return { code: 'ERR_KTLS_CERTIFICATE', message, alert };
-}
-
-/** What is wrong with the peer's chain, as OpenSSL calls it: node:tls tells that only its own servers and clients. */
-export function verifyError(tls: TLSSocket): string | undefined {
-  const { ssl } = tls as { ssl?: { verifyError(): (Error & { code?: string }) | null | undefined } };
-  // Without a way to ask there is no answer that lets anybody in.
-  if (ssl === undefined) return 'UNKNOWN';
-  const error = ssl.verifyError();
-  return error ? (error.code ?? error.message) : undefined;
 }
 
 function invalid(option: string, message: string): KtlsError {

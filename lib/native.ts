@@ -3,7 +3,11 @@ import { join } from 'node:path';
 
 import type { CipherName, KernelPolicy, Placement, ProbeReport, RecordReport } from '../types/index';
 import { type CreateNativeError, createNativeError, KtlsUnsupportedError } from './errors';
-import type { HandshakeChannelConstructor, RecordKeyConstructor } from './handshake/native';
+import type {
+  HandshakeChannelConstructor,
+  RecordKeyConstructor,
+  TlsContextConstructor,
+} from './handshake/native';
 
 export type { CipherName, KernelPolicy, Placement, ProbeReport, RecordReport };
 
@@ -312,6 +316,7 @@ export interface Addon {
   Relay: NativeRelayConstructor;
   sockmapSupport(): SockmapSupport;
   Socket: NativeSocketConstructor;
+  TlsContext: TlsContextConstructor;
   Connection: new (options: NativeConnectionOptions) => NativeConnection;
   Sender: new (options: NativeSenderOptions) => NativeTransfer;
   Receiver: new (options: NativeReceiverOptions) => NativeTransfer;

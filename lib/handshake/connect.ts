@@ -1,26 +1,32 @@
 // The end that dials: a TCP connection, and the client's side of the handshake.
 import { connect as connectSocket, isIP, type Socket, type TcpSocketConnectOpts } from 'node:net';
-import { type ConnectionOptions, checkServerIdentity, TLSSocket, type TLSSocketOptions } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, type SecureContext } from 'node:tls';
 
-import { verifyError } from '../credentials';
 import { escapeText, KtlsError } from '../errors';
 import { duplicate } from './descriptor';
 import { type Authentication, aborted, type Refusal } from './failure';
 import { type Established, type HandshakeBounds, handshake } from './handshake';
+import type { PreSharedKey } from './native';
+import { tlsContext } from './tls-context';
+import type { TlsSession } from './tls-session';
 
 export const CONNECT_TIMEOUT_MS = 10_000;
 
 /** What a client brings to its handshakes: made once, for any number of connections. */
 export interface ClientContext {
   authentication: Authentication;
-  /** For new TLSSocket(). `secureContext` among them, for making one costs more than a handshake. */
-  options: TLSSocketOptions & Pick<ConnectionOptions, 'pskCallback'>;
+  options: {
+    /** Making one costs more than a handshake. */
+    secureContext: SecureContext;
+    ALPNProtocols?: ConnectionOptions['ALPNProtocols'];
+    psk?: PreSharedKey;
+  };
   /** To be resumed, where the server will. */
   session?: Buffer;
   /** Whether the certificate is for the host; tls.checkServerIdentity() by default. */
   checkServerIdentity?: ConnectionOptions['checkServerIdentity'];
-  /** Judges the server. `tls.authorized` and `tls.authorizationError` are as tls.connect() leaves them. */
-  verify(tls: TLSSocket, host: string): Refusal | undefined;
+  /** Judges the server, by `tls.authorizationError` among others. */
+  verify(tls: TlsSession, host: string): Refusal | undefined;
 }
 
 export interface ConnectBounds extends HandshakeBounds {
@@ -28,36 +34,25 @@ export interface ConnectBounds extends HandshakeBounds {
   host: string;
 }
 
-/** What tls.connect() uses, too; the types leave it out. */
-interface Client {
-  setServername(name: string): void;
-  setSession(session: Buffer): void;
-}
-
 /** Ownership of `fd` moves here: it is in what the promise resolves with, or closed. */
 export function connectTls(fd: number, context: ClientContext, bounds: ConnectBounds): Promise<Established> {
   const { host } = bounds;
+  const { secureContext, ALPNProtocols, psk } = context.options;
   return handshake(
     fd,
     {
       role: 'client',
       authentication: context.authentication,
-      open: () => {
-        const tls = new TLSSocket(undefined as never, {
-          ...context.options,
-          // Newer versions of Node bind a session to the name that it was made with, and find that here.
-          ...{ host },
-          requestCert: true,
-          // Not that anybody is let in: verify() judges, and tells the peer, which node:tls would not.
-          rejectUnauthorized: false,
-        });
-        if (context.session !== undefined) (tls as unknown as Client).setSession(context.session);
-        if (isIP(host) === 0) (tls as unknown as Client).setServername(host);
-        return tls;
-      },
+      begin: () => ({
+        context: tlsContext(secureContext),
+        server: false,
+        servername: isIP(host) === 0 ? host : undefined,
+        alpnProtocols: ALPNProtocols && protocolNameList(ALPNProtocols),
+        session: context.session,
+        psk,
+      }),
       verify: (tls) => {
-        const reason = verifyError(tls) ?? identityError(tls, host, context.checkServerIdentity);
-        Object.assign(tls, { authorized: reason === undefined, authorizationError: reason ?? null });
+        tls.authorizationError = tls.verifyError() ?? identityError(tls, host, context.checkServerIdentity);
         return context.verify(tls, host);
       },
     },
@@ -65,9 +60,32 @@ export function connectTls(fd: number, context: ClientContext, bounds: ConnectBo
   );
 }
 
+/**
+ * As it travels (RFC 7301, 3.1).
+ *
+ * @throws ERR_KTLS_INVALID_OPTION
+ */
+function protocolNameList(protocols: NonNullable<ConnectionOptions['ALPNProtocols']>): Buffer {
+  const list = ArrayBuffer.isView(protocols)
+    ? Buffer.from(protocols.buffer, protocols.byteOffset, protocols.byteLength)
+    : Buffer.concat(
+        protocols.flatMap((name: string | Uint8Array) => {
+          const bytes = Buffer.from(name as string);
+          return [Buffer.of(bytes.length > 255 ? 0 : bytes.length), bytes];
+        }),
+      );
+  let at = 0;
+  while (at < list.length && list[at] !== 0) at += 1 + (list[at] as number);
+  if (at === list.length) return list;
+  throw new KtlsError(
+    'ERR_KTLS_INVALID_OPTION',
+    "option 'ALPNProtocols' must be names of 1 to 255 bytes each",
+  );
+}
+
 /** A session that is resumed was authenticated when it began. */
 function identityError(
-  tls: TLSSocket,
+  tls: TlsSession,
   host: string,
   check: ConnectionOptions['checkServerIdentity'] = checkServerIdentity,
 ): string | undefined {

@@ -1,6 +1,4 @@
-// One TLS handshake: node:tls's own, driven over a socket that it does not know, up to the record where it ends.
-import type { TLSSocket } from 'node:tls';
-
+// One TLS handshake, by the runtime's OpenSSL, up to the record where it ends.
 import { KtlsError } from '../errors';
 import { type CipherName, native, type TrafficState } from '../native';
 import type { Version } from './cipher';
@@ -18,7 +16,9 @@ import {
   withAddress,
 } from './failure';
 import { HandshakeKeys } from './keys';
-import type { NativeHandshakeChannel } from './native';
+import type { NativeHandshakeChannel, NativeHandshakeOptions, NativeTlsContext } from './native';
+import { type AlpnOptions, proceed } from './tls-context';
+import { TlsSession } from './tls-session';
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
@@ -42,33 +42,40 @@ export interface Established {
   cipher: CipherName;
   tx: TrafficState;
   rx: TrafficState;
-  /**
-   * Knows the peer's certificate, ALPN, the session, the exporter. It is cut off from the network:
-   * what is written to it, and its end, go nowhere.
-   */
-  tls: TLSSocket;
+  /** Knows the peer's certificate, ALPN, the session, the exporter. */
+  tls: TlsSession;
   /** What the peer proved to hold: the identity of a secret. */
-  peerIdentity?: string;
+  peerIdentity: string | undefined;
   /** host:port of the peer, where it is known. */
-  address?: string;
+  address: string | undefined;
   /** How long the handshake took, in milliseconds. */
   durationMs: number;
   /**
    * A client's: hands a NewSessionTicket message (RFC 8446, 4.6.1), which the record layer received after the
    * hand-over, back to `tls`, whose getSession() then is the session that it resumes. In order of arrival.
    */
-  feedTicket?: (message: Buffer) => void;
+  feedTicket: ((message: Buffer) => void) | undefined;
 }
+
+/** What a client is to see; nothing but what there is where neither is given. */
+export type CertificateAnswer = (
+  error: Error | null,
+  context?: NativeTlsContext,
+  staple?: Uint8Array,
+) => void;
 
 export interface HandshakeParty {
   role: Role;
   authentication: Authentication;
-  /** Makes a TLSSocket without a stream. */
-  open(): TLSSocket;
+  begin(): NativeHandshakeOptions;
+  /** A server's. */
+  ALPNCallback?: AlpnOptions['ALPNCallback'];
+  /** A server's, where its options say that it `asks`. */
+  certificate?(servername: string | undefined, wantsStaple: boolean, answer: CertificateAnswer): void;
   /** Judges the peer when the handshake itself is done, before anything else is sent to it. */
-  verify(tls: TLSSocket): Refusal | undefined;
+  verify(tls: TlsSession): Refusal | undefined;
   /** See Established. Asked for once, after verify(). */
-  identity?(tls: TLSSocket): string | undefined;
+  identity?(tls: TlsSession): string | undefined;
 }
 
 /**
@@ -86,26 +93,14 @@ export function handshake(fd: number, party: HandshakeParty, bounds: HandshakeBo
   });
 }
 
-/** Of its TLSSocket, which lives as long as the connection: what is not to live as long is reached by this alone. */
-const HANDSHAKE = Symbol('handshake');
-type Driven = TLSSocket & { [HANDSHAKE]?: Handshake | undefined };
-
-/** After the hand-over it is nobody's concern. */
-function onTlsError(this: Driven, cause: Error): void {
-  this[HANDSHAKE]?.onTlsError(cause);
-}
-
-function onTlsClose(this: Driven): void {
-  this[HANDSHAKE]?.onTlsError(new Error('the TLS socket was destroyed'));
-}
-
 class Handshake {
   private state: State = 'flight';
   private readonly startedAt = performance.now();
   private readonly channel: NativeHandshakeChannel;
   private readonly timeoutMs: number;
   private timer: NodeJS.Timeout | undefined;
-  private tls!: Driven;
+  private tls!: TlsSession;
+  private proceeding = false;
   private keys!: HandshakeKeys;
 
   constructor(
@@ -120,6 +115,7 @@ class Handshake {
       fd,
       () => this.advance(),
       (error) => this.onWritten(error),
+      (servername, wantsStaple) => this.onCertificate(servername, wantsStaple),
     );
   }
 
@@ -132,16 +128,14 @@ class Handshake {
     signal?.addEventListener('abort', this.onAbort);
     this.timer = setTimeout(() => this.onDeadline(), this.timeoutMs);
     try {
-      this.tls = this.channel.attach(() => this.party.open());
+      const options = this.party.begin();
+      this.channel.begin(options);
+      this.tls = new TlsSession(this.channel, options);
     } catch (error) {
       this.fail(error as Error);
       return;
     }
-    const { tls } = this;
-    this.keys = new HandshakeKeys(this.party.role, tls, this.channel);
-    tls[HANDSHAKE] = this;
-    tls.on('error', onTlsError);
-    tls.on('close', onTlsClose);
+    this.keys = new HandshakeKeys(this.party.role, this.tls, this.channel);
     this.advance();
   }
 
@@ -154,10 +148,36 @@ class Handshake {
   private advance(): void {
     try {
       if (this.state === 'refusing' && !this.channel.drain()) this.fail(this.explain(undefined));
-      if (this.state === 'flight' && this.channel.proceed()) this.settle();
+      if (this.state === 'flight' && this.proceed()) this.settle();
     } catch (error) {
       this.fail(this.explain(error));
     }
+  }
+
+  private proceed(): boolean {
+    this.proceeding = true;
+    try {
+      return proceed({ channel: this.channel, ALPNCallback: this.party.ALPNCallback });
+    } finally {
+      this.proceeding = false;
+    }
+  }
+
+  private onCertificate(servername: string | undefined, wantsStaple: boolean): void {
+    let answered = false;
+    this.party.certificate?.(servername, wantsStaple, (error, context, staple) => {
+      if (answered || this.state !== 'flight') return;
+      answered = true;
+      try {
+        if (error) throw error;
+        this.channel.answer(context, staple);
+      } catch (cause) {
+        this.fail(this.explain(cause));
+        return;
+      }
+      // An answer that is given at once is found without that.
+      if (!this.proceeding) this.advance();
+    });
   }
 
   /** Nothing of what this end wrote last is sent before the peer has been judged. */
@@ -180,32 +200,22 @@ class Handshake {
     else if (this.state === 'draining') this.hand();
   }
 
-  onTlsError(cause: Error): void {
-    if (this.state !== 'over') this.fail(this.explain(cause));
-  }
-
   // --- The end ---------------------------------------------------------------------------------------
 
   /** Gives everything to the record layer that follows. */
   private hand(): void {
-    const { address } = this.bounds;
-    const { channel } = this;
-    const { role } = this.party;
+    const { channel, keys, party, tls } = this;
     let established: Established;
     try {
-      const peerIdentity = this.party.identity?.(this.tls);
-      established = {
-        ...this.keys.agreed,
-        ...this.keys.states(),
-        tls: this.tls,
-        durationMs: performance.now() - this.startedAt,
-        ...(peerIdentity === undefined ? {} : { peerIdentity }),
-        ...(address === undefined ? {} : { address }),
-        ...(role === 'client'
-          ? { feedTicket: this.keys.ticketFeeder((record) => channel.feed(record)) }
-          : {}),
-        fd: channel.release(),
-      };
+      const peerIdentity = party.identity?.(tls);
+      const { version, cipher } = keys.agreed;
+      const { tx, rx } = keys.states();
+      const feedTicket =
+        party.role === 'client' ? keys.ticketFeeder((record) => channel.feed(record)) : undefined;
+      const { address } = this.bounds;
+      const durationMs = performance.now() - this.startedAt;
+      const fd = channel.release();
+      established = { fd, version, cipher, tx, rx, tls, peerIdentity, address, durationMs, feedTicket };
     } catch (error) {
       this.fail(this.explain(error));
       return;
@@ -236,13 +246,11 @@ class Handshake {
     if (this.state === 'over') return;
     this.finish();
     this.channel.close();
-    this.tls?.destroy();
     this.reject(error);
   }
 
   private finish(): void {
     this.state = 'over';
-    if (this.tls !== undefined) this.tls[HANDSHAKE] = undefined;
     clearTimeout(this.timer);
     this.bounds.signal?.removeEventListener('abort', this.onAbort);
   }

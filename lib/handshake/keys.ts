@@ -1,10 +1,9 @@
 // The keys of one connection, from what its handshake agreed on, and what its records looked like.
-import type { TLSSocket } from 'node:tls';
-
 import { type CipherName, native, type TrafficState } from '../native';
 import { recordCipher, type Version } from './cipher';
 import { ALERTS, type AlertName, type Role } from './failure';
 import type { NativeHandshakeChannel, NativeRecordKey } from './native';
+import type { TlsSession } from './tls-session';
 import { tls12States } from './tls12-keys';
 
 /** RFC 8446, 5.1. */
@@ -23,7 +22,7 @@ export class HandshakeKeys {
 
   constructor(
     private readonly role: Role,
-    private readonly tls: TLSSocket,
+    private readonly tls: Pick<TlsSession, 'getProtocol' | 'getCipher'>,
     private readonly channel: Pick<NativeHandshakeChannel, 'secret' | 'sentAfterFinished' | 'tls12Outcome'>,
   ) {}
 
@@ -35,9 +34,9 @@ export class HandshakeKeys {
 
   private ask(): Agreement {
     const version = this.tls.getProtocol() as Version;
-    const { standardName } = this.tls.getCipher();
+    const { standardName = '' } = this.tls.getCipher() ?? {};
     const cipher = recordCipher(standardName, version);
-    if (cipher === undefined) throw new Error(`node:tls negotiated ${version} ${standardName}`);
+    if (cipher === undefined) throw new Error(`OpenSSL negotiated ${version} ${standardName}`);
     return { version, cipher };
   }
 

@@ -10,7 +10,7 @@ export type RecordKeyConstructor = new (
   keys: TrafficState & { cipher: CipherName; version?: 'TLSv1.2' | 'TLSv1.3' },
 ) => NativeRecordKey;
 
-/** What a handshake of TLS 1.2 leaves that node:tls does not tell. */
+/** What a handshake of TLS 1.2 leaves beside its secret. */
 export interface Tls12Outcome {
   /** The end of all that this end wrote: 64 bytes, or as many as there were. */
   lastSent: Buffer;
@@ -18,37 +18,70 @@ export interface Tls12Outcome {
   serverRandom: Buffer;
 }
 
+/** The SSL_CTX of a SecureContext. */
+export interface NativeTlsContext {
+  readonly [kind]: 'TlsContext';
+}
+declare const kind: unique symbol;
+
 /**
- * A TCP socket while a TLSSocket that knows nothing of it does its handshake over it. Not a byte behind the
- * handshake is taken out of the kernel. Never blocks; while it waits for the socket it keeps the event loop alive.
+ * Finds the context of the SSL object that `make` creates, which must be made for a server, is never used, and has to
+ * live as long as what this constructs.
+ *
+ * @throws what `make` throws; ERR_KTLS_UNSUPPORTED where the runtime's TLS is not OpenSSL, or cannot be reached.
+ */
+export type TlsContextConstructor = new (make: () => void) => NativeTlsContext;
+
+/** An external PSK of TLS 1.3 (RFC 8446, 4.2.11). */
+export interface PreSharedKey {
+  identity: string;
+  key: Buffer;
+}
+
+export interface NativeHandshakeOptions {
+  context: NativeTlsContext;
+  server: boolean;
+  /** Of a server: a certificate is asked for, and any is taken. */
+  requestCert?: boolean | undefined;
+  /** Of a server: whether onCertificate is called. */
+  asks?: boolean | undefined;
+  /** Of a client, for SNI. */
+  servername?: string | undefined;
+  /** Of a client: as RFC 7301, 3.1 sends them. */
+  alpnProtocols?: Buffer | undefined;
+  /** Of a client: to be resumed. */
+  session?: Buffer | undefined;
+  psk?: PreSharedKey | undefined;
+}
+
+/**
+ * A TCP socket while a TLS handshake is done over it; then what the handshake knows, until close(). Not a byte behind
+ * the handshake is taken out of the kernel. Never blocks; while it waits for the socket it keeps the event loop alive.
  * Failed system calls throw with their errno name as code.
  */
 export interface NativeHandshakeChannel {
-  /**
-   * Calls `make`, and drives the TLSSocket that it returns, which must have been made without a stream. What it
-   * writes, and its end, go nowhere but through this.
-   *
-   * @throws what `make` throws; ERR_KTLS_UNSUPPORTED where the runtime's TLS cannot be driven.
-   */
-  attach<T>(make: () => T): T;
+  /** Once, before anything else. */
+  begin(options: NativeHandshakeOptions): void;
   /**
    * Goes on as far as it can. True when the handshake is done: what is still to be sent then waits for flush().
-   * Else `onReadable` is called, once, when it is worth another try. Callbacks of node:tls run in this.
+   * Else `onReadable` is called, once, when it is worth another try, or answer() makes it so. Callbacks of the
+   * program run in this.
    *
    * @throws an Error with OpenSSL's `reason`, and `code` made of it as node:tls does (ERR_SSL_…);
    *   ERR_KTLS_BAD_RECORD where the peer's first words are not TLS; ERR_KTLS_TRUNCATED; ERR_KTLS_LIMIT.
    */
   proceed(): boolean;
+  /**
+   * Answers onCertificate(), at once or later; proceed() goes on then. Undefined: with the certificate that there is,
+   * and without a staple (RFC 6066, 8).
+   *
+   * @throws ERR_KTLS_INVALID_OPTION for a context that OpenSSL does not take.
+   */
+  answer(context: NativeTlsContext | undefined, staple: Uint8Array | undefined): void;
   /** Sends what the handshake kept. As write(). */
   flush(): boolean;
   /** Forgets that instead. */
   discard(): void;
-  /** A secret that was agreed on, by its label in key logs (RFC 9850); undefined where there is none of that name. */
-  secret(label: string): Buffer | undefined;
-  /** When proceed() has returned true: records that this end wrote behind its Finished, those of tickets. */
-  readonly sentAfterFinished: bigint;
-  /** When proceed() has returned true. */
-  tls12Outcome(): Tls12Outcome;
   /** Description of the alert that the peer sent (RFC 8446, 6). */
   readonly peerAlert: number | undefined;
   /**
@@ -60,18 +93,50 @@ export interface NativeHandshakeChannel {
   shutDown(): void;
   /** Throws away what the peer sends. False at its end; else `onReadable` is called when there is more. */
   drain(): boolean;
-  /** Gives the descriptor up; nothing must wait to be written. Of the channel only feed() is left. */
+  /** Gives the descriptor up; nothing must wait to be written. Left are feed() and the facts below. */
   release(): number;
-  /** Gives the TLSSocket a record, as if it had come from the peer. */
+  /** Takes in a record of tickets that came after the handshake. */
   feed(record: Buffer): void;
-  /** Closes the descriptor; no callback comes any more. Idempotent. */
+  /** Closes the descriptor, where it is still there; no callback comes any more, nor a fact. Idempotent. */
   close(): void;
+
+  // When proceed() has returned true. Undefined: there is none.
+
+  /** A secret that was agreed on, by its label in key logs (RFC 9850). */
+  secret(label: string): Buffer | undefined;
+  /** Records that this end wrote behind its Finished, those of tickets. */
+  readonly sentAfterFinished: bigint;
+  tls12Outcome(): Tls12Outcome;
+  /** Of a server: whether the client holds the PSK. */
+  readonly usedPsk: boolean;
+  readonly protocol: string;
+  cipher(): { name: string; standardName: string; version: string } | undefined;
+  readonly servername: string | undefined;
+  readonly alpnProtocol: string | undefined;
+  readonly sessionReused: boolean;
+  /** What is wrong with the peer's chain, as X509_V_ERR_… and OpenSSL's words. */
+  verifyError(): { number: number; reason: string } | undefined;
+  /** This end's, DER. */
+  certificate(): Buffer | undefined;
+  /** DER; each one's issuer behind it where `issuers`, as far as they are known. */
+  peerCertificates(issuers: boolean): Buffer[];
+  /** For NativeHandshakeOptions. */
+  session(): Buffer | undefined;
+  /** verify_data of the Finished that was received, or sent. */
+  finished(received: boolean): Buffer | undefined;
+  sharedSignatureAlgorithms(): string[];
+  /** A client's: the server's. `size` in bits. */
+  ephemeralKey(): { type: 'DH' | 'ECDH'; name?: string; size: number } | undefined;
+  /** RFC 5705. Undefined where OpenSSL refuses. */
+  exportKeyingMaterial(length: number, label: string, context: Uint8Array | undefined): Buffer | undefined;
 }
 
 export type HandshakeChannelConstructor = new (
   /** Ownership of the descriptor moves to the channel, also when it throws. */
   fd: number,
-  /** Neither callback may throw. */
+  /** Neither of these may throw. */
   onReadable: () => void,
   onWritten: (error?: Error) => void,
+  /** Which certificate is a client to see? See answer(). What this throws proceed() throws. */
+  onCertificate: (servername: string | undefined, wantsStaple: boolean) => void,
 ) => NativeHandshakeChannel;

@@ -3,11 +3,11 @@
 import type { RequestListener } from 'node:http';
 import { Server } from 'node:https';
 import type { Socket as TcpSocket } from 'node:net';
-import type { SecureContext, SecureContextOptions, TLSSocketOptions } from 'node:tls';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
 
 import type { HttpsServerOptions } from '../../types/https';
 import { peerAddress } from '../address';
-import { acceptTls, type ServerContext } from '../handshake/accept';
+import { acceptTls, type ServerContext, type ServerHandshakeOptions } from '../handshake/accept';
 import { takeDescriptor } from '../handshake/descriptor';
 import { sharedAbortController } from '../shared-abort';
 import { refusalOfClient, SESSION_ID_CONTEXT, withKnownCiphers } from '../socket/context';
@@ -24,7 +24,7 @@ const HANDSHAKE_TIMEOUT_MS = 120_000;
 /** What Node's servers keep for themselves, and this one has to know. */
 interface Internals {
   /** The secure context that setSecureContext() and setTicketKeys() change. */
-  _sharedCreds: SecureContext;
+  _sharedCreds: SecureContext & { context: { getCertificate(): Buffer; getIssuer(): Buffer } };
   /** Those of addContext(), by what the server name must match. */
   _contexts: [RegExp, SecureContext][];
   requestCert: boolean;
@@ -137,28 +137,26 @@ export class HttpsServer extends Server {
     const { requestCert, rejectUnauthorized, ALPNProtocols, _contexts, _sharedCreds } = this.#internals;
     const { ALPNCallback, SNICallback = _contexts.length > 0 ? this.#chooseContext : undefined } =
       this.#options;
-    const options: TLSSocketOptions = {
-      ...(this.listenerCount('OCSPRequest') > 0 ? { server: this.#ocspServer() } : {}),
-      requestCert,
-      ...(ALPNCallback === undefined ? { ALPNProtocols } : { ALPNCallback }),
-      // Without one a handshake need not ask.
-      ...(SNICallback === undefined ? {} : { SNICallback: this.#ticketKeys.ring.attachChosen(SNICallback) }),
-    };
     return {
       authentication: 'certificate',
       secureContext: () => this.#ticketKeys.ring.attach(_sharedCreds),
-      options,
+      options: {
+        requestCert,
+        ALPNProtocols,
+        ALPNCallback,
+        // Without one a handshake need not ask.
+        SNICallback: SNICallback && this.#ticketKeys.ring.attachChosen(SNICallback),
+        staple: this.listenerCount('OCSPRequest') > 0 ? this.#staple : undefined,
+      },
       verify: (tls) => (requestCert && rejectUnauthorized ? refusalOfClient(tls) : undefined),
       identity: () => undefined,
     };
   }
 
-  /** What a TLSSocket needs of its server to ask for a staple, and nothing else: sessions are in tickets alone. */
-  #ocspServer(): Server {
-    const { _sharedCreds } = this.#internals;
-    const listenerCount = (event: string) => (event === 'OCSPRequest' ? this.listenerCount(event) : 0);
-    return { _sharedCreds, listenerCount, emit: this.emit.bind(this) } as unknown as Server;
-  }
+  readonly #staple: ServerHandshakeOptions['staple'] = (done) => {
+    const { context } = this.#internals._sharedCreds;
+    this.emit('OCSPRequest', context.getCertificate(), context.getIssuer(), done);
+  };
 
   readonly #chooseContext: SniCallback = (servername, done) => {
     // As tls.Server has it: the context added last wins.

@@ -2,7 +2,7 @@
 import type { ConnectOptions } from '../../types/index';
 import { formatAddress } from '../address';
 import { connectTls, dialSocket } from '../handshake/connect';
-import { socketClientContext } from './context';
+import { authorization, socketClientContext } from './context';
 import { KtlsSocket } from './ktls-socket';
 import { checkCommon, invalid } from './options';
 
@@ -41,15 +41,12 @@ export async function connect(options: ConnectOptions): Promise<KtlsSocket> {
   });
   const { tls, feedTicket } = established;
   const { authentication } = context;
-  const bySecret = authentication === 'secret';
-  const session = {
-    tls,
-    authentication,
-    authorized: bySecret || tls.authorized,
-    authorizationError: bySecret ? undefined : (tls.authorizationError as Error | undefined),
-    feedTicket,
-  };
-  const socket = new KtlsSocket(established, session, options as ConnectOptions);
+  const judged = authorization(authentication === 'secret' ? undefined : tls.authorizationError);
+  const socket = new KtlsSocket(
+    established,
+    { tls, authentication, feedTicket, ...judged },
+    options as ConnectOptions,
+  );
   if (options.timeout !== undefined) socket.setTimeout(options.timeout as number);
   // When whoever awaits this has had the chance to listen.
   setImmediate(() => {

@@ -4,7 +4,6 @@ import {
   createSecureContext,
   type SecureContext,
   type SecureContextOptions,
-  type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
 
@@ -14,13 +13,13 @@ import {
   clientContext,
   refusalByChain,
   serverContext,
-  verifyError,
 } from '../credentials';
 import { escapeText, KtlsError } from '../errors';
 import type { ServerContext } from '../handshake/accept';
 import { TLS12_CIPHERS } from '../handshake/cipher';
 import type { ClientContext } from '../handshake/connect';
 import type { Refusal } from '../handshake/failure';
+import type { TlsSession } from '../handshake/tls-session';
 import type { TicketKeyRing } from './ticket-keys';
 
 /** What one process resumes is resumed by another of the same ticketKeys. */
@@ -78,8 +77,7 @@ export async function socketClientContext(
     },
     ...(session === undefined ? {} : { session }),
     ...(checkServerIdentity === undefined ? {} : { checkServerIdentity }),
-    verify: (tls, host) =>
-      rejectUnauthorized ? refusalByChain(tls.authorized, tls.authorizationError, host) : undefined,
+    verify: (tls, host) => (rejectUnauthorized ? refusalByChain(tls.authorizationError, host) : undefined),
   };
 }
 
@@ -89,10 +87,7 @@ export async function socketServerContext(
   ticketKeys: TicketKeyRing,
 ): Promise<ServerContext> {
   const { secret, ALPNProtocols, ALPNCallback, SNICallback } = options;
-  const alpn = {
-    ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }),
-    ...(ALPNCallback === undefined ? {} : { ALPNCallback }),
-  };
+  const alpn = { ALPNProtocols, ALPNCallback };
   if (secret !== undefined) {
     const context = await serverContext({ secret });
     return { ...context, options: { ...context.options, ...alpn } };
@@ -105,7 +100,7 @@ export async function socketServerContext(
     options: {
       ...alpn,
       requestCert,
-      ...(SNICallback === undefined ? {} : { SNICallback: ticketKeys.attachChosen(SNICallback) }),
+      SNICallback: SNICallback && ticketKeys.attachChosen(SNICallback),
     },
     verify: (tls) => (requestCert && rejectUnauthorized ? refusalOfClient(tls) : undefined),
     identity: () => undefined,
@@ -113,18 +108,16 @@ export async function socketServerContext(
 }
 
 /** What is wrong with a client that has to show a certificate. */
-export function refusalOfClient(tls: TLSSocket): Refusal | undefined {
+export function refusalOfClient(tls: TlsSession): Refusal | undefined {
   if (tls.getPeerX509Certificate() === undefined && !tls.isSessionReused()) return certificateMissing();
-  const error = verifyError(tls);
-  return refusalByChain(error === undefined, error);
+  return refusalByChain(tls.verifyError());
 }
 
-/** Whether the client's certificate is good, as tls.Server tells its sockets. */
-export function clientAuthorization(tls: TLSSocket): {
+/** What a socket says of a peer, given what is wrong with its certificate. */
+export function authorization(reason: string | undefined): {
   authorized: boolean;
   authorizationError: Error | undefined;
 } {
-  const reason = verifyError(tls);
   if (reason === undefined) return { authorized: true, authorizationError: undefined };
   return { authorized: false, authorizationError: Object.assign(new Error(reason), { code: reason }) };
 }

@@ -2,7 +2,7 @@
 import type { SocketOptions } from '../../types/index';
 import type { Authentication } from '../handshake/failure';
 import type { Established } from '../handshake/handshake';
-import { clientAuthorization } from './context';
+import { authorization } from './context';
 import { KtlsSocket } from './ktls-socket';
 
 /**
@@ -18,14 +18,14 @@ export function serverSocket(
   options: SocketOptions,
 ): KtlsSocket {
   const { tls } = established;
-  const authorization =
+  const judged =
     authentication === 'secret'
       ? { authorized: true, authorizationError: undefined }
       : requestCert
-        ? clientAuthorization(tls)
+        ? authorization(tls.verifyError())
         : { authorized: false, authorizationError: undefined };
   try {
-    return new KtlsSocket(established, { tls, authentication, ...authorization }, options);
+    return new KtlsSocket(established, { tls, authentication, ...judged }, options);
   } catch (error) {
     tls.destroy();
     throw error;

@@ -5,11 +5,12 @@ import type { TLSSocket } from 'node:tls';
 import { KtlsError } from '../errors';
 import type { Version } from '../handshake/cipher';
 import type { Authentication } from '../handshake/failure';
+import type { TlsSession } from '../handshake/tls-session';
 import type { NativeConnectionOptions, NativeSocket, SocketAddress } from '../native';
 
 /** What the handshake knows. */
 export interface Session {
-  tls: TLSSocket;
+  tls: TlsSession;
   authentication: Authentication;
   /** Whether the peer proved who it is. */
   authorized: boolean;
@@ -78,7 +79,7 @@ export abstract class SocketFacts extends Duplex {
     return this.session?.tls.alpnProtocol ?? false;
   }
   get servername(): string | false | undefined {
-    return (this.session?.tls as { servername?: string | false } | undefined)?.servername;
+    return this.session?.tls.servername;
   }
   getSession(): Buffer | undefined {
     return this.session?.tls.getSession();
@@ -123,7 +124,7 @@ export abstract class SocketFacts extends Duplex {
     return this.#asked('exportKeyingMaterial').exportKeyingMaterial(length, label, context);
   }
 
-  #asked(what: string): TLSSocket {
+  #asked(what: string): TlsSession {
     if (this.session !== undefined) return this.session.tls;
     throw new KtlsError('ERR_KTLS_UNSUPPORTED', `${what}(): an adopted connection knows only its keys`);
   }

@@ -22,6 +22,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   export_record_key(env, exports);
   export_relay(env, exports);
   export_socket(env, exports);
+  export_tls_context(env, exports);
   return exports;
 }
 

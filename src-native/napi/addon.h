@@ -48,5 +48,6 @@ void export_engine(Napi::Env env, Napi::Object exports);
 void export_record_key(Napi::Env env, Napi::Object exports);
 void export_relay(Napi::Env env, Napi::Object exports);
 void export_socket(Napi::Env env, Napi::Object exports);
+void export_tls_context(Napi::Env env, Napi::Object exports);
 
 }  // namespace ktls::napi

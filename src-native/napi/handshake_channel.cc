@@ -11,6 +11,8 @@
 #include "napi/addon.h"
 #include "napi/callback.h"
 #include "napi/error.h"
+#include "napi/tls_context.h"
+#include "napi/values.h"
 #include "tls/cipher.h"
 #include "tls/record_layer.h"
 
@@ -41,39 +43,23 @@ std::string error_code(std::string_view reason) {
 
 }  // namespace
 
-struct HandshakeChannel::Poll {
-  uv_poll_t handle;
-  HandshakeChannel* channel;
-  napi_async_cleanup_hook_handle hook;
-
-  void close() {
-    channel = nullptr;
-    uv_close(reinterpret_cast<uv_handle_t*>(&handle), [](uv_handle_t* closed) {
-      auto* poll = static_cast<Poll*>(closed->data);
-      napi_remove_async_cleanup_hook(poll->hook);
-      delete poll;
-    });
-  }
-};
-
 Napi::Function HandshakeChannel::define(Napi::Env env) {
-  return DefineClass(env, "HandshakeChannel",
-                     {
-                         InstanceMethod<&HandshakeChannel::attach>("attach"),
-                         InstanceMethod<&HandshakeChannel::proceed>("proceed"),
-                         InstanceMethod<&HandshakeChannel::flush>("flush"),
-                         InstanceMethod<&HandshakeChannel::discard>("discard"),
-                         InstanceMethod<&HandshakeChannel::secret>("secret"),
-                         InstanceMethod<&HandshakeChannel::tls12_outcome>("tls12Outcome"),
-                         InstanceMethod<&HandshakeChannel::write>("write"),
-                         InstanceMethod<&HandshakeChannel::shut_down>("shutDown"),
-                         InstanceMethod<&HandshakeChannel::drain>("drain"),
-                         InstanceMethod<&HandshakeChannel::release>("release"),
-                         InstanceMethod<&HandshakeChannel::feed>("feed"),
-                         InstanceAccessor<&HandshakeChannel::peer_alert>("peerAlert"),
-                         InstanceAccessor<&HandshakeChannel::sent_after_finished>("sentAfterFinished"),
-                         InstanceMethod<&HandshakeChannel::close>("close"),
-                     });
+  std::vector<PropertyDescriptor> members = facts();
+  members.insert(members.end(), {
+                                    InstanceMethod<&HandshakeChannel::begin>("begin"),
+                                    InstanceMethod<&HandshakeChannel::proceed>("proceed"),
+                                    InstanceMethod<&HandshakeChannel::answer>("answer"),
+                                    InstanceMethod<&HandshakeChannel::flush>("flush"),
+                                    InstanceMethod<&HandshakeChannel::discard>("discard"),
+                                    InstanceMethod<&HandshakeChannel::write>("write"),
+                                    InstanceMethod<&HandshakeChannel::shut_down>("shutDown"),
+                                    InstanceMethod<&HandshakeChannel::drain>("drain"),
+                                    InstanceMethod<&HandshakeChannel::release>("release"),
+                                    InstanceMethod<&HandshakeChannel::feed>("feed"),
+                                    InstanceMethod<&HandshakeChannel::close>("close"),
+                                    InstanceAccessor<&HandshakeChannel::peer_alert>("peerAlert"),
+                                });
+  return DefineClass(env, "HandshakeChannel", members);
 }
 
 HandshakeChannel::HandshakeChannel(const Napi::CallbackInfo& info)
@@ -81,28 +67,15 @@ HandshakeChannel::HandshakeChannel(const Napi::CallbackInfo& info)
       fd_(info[0].As<Napi::Number>().Int32Value()),
       on_readable_(Napi::Persistent(info[1].As<Napi::Function>())),
       on_written_(Napi::Persistent(info[2].As<Napi::Function>())),
+      on_certificate_(Napi::Persistent(info[3].As<Napi::Function>())),
       context_(info.Env(), "KTLSHANDSHAKE") {
-  Napi::Env env = info.Env();
-  uv_loop_t* loop = nullptr;
-  napi_get_uv_event_loop(env, &loop);
-  auto poll = std::make_unique<Poll>();
-  // Also makes the descriptor non-blocking.
-  if (int result = uv_poll_init(loop, &poll->handle, fd_.get()); result != 0) {
+  Result<Poll*> poll = Poll::open(info.Env(), fd_.get(), *this);
+  if (poll.ok()) {
+    poll_ = *poll;
+  } else {
     fd_.reset();
-    throw_error(env, Status::system("epoll_ctl", -result));
-    return;
+    throw_error(info.Env(), poll.status());
   }
-  poll->handle.data = poll.get();
-  poll->channel = this;
-  // Asynchronous, because libuv lets go of a handle one turn of the loop after it was told to.
-  napi_add_async_cleanup_hook(
-      env,
-      [](napi_async_cleanup_hook_handle, void* data) {
-        auto* poll = static_cast<Poll*>(data);
-        if (poll->channel != nullptr) poll->channel->close_now();
-      },
-      poll.get(), &poll->hook);
-  poll_ = poll.release();
 }
 
 HandshakeChannel::~HandshakeChannel() {
@@ -111,27 +84,36 @@ HandshakeChannel::~HandshakeChannel() {
   close_now();
 }
 
-Napi::Value HandshakeChannel::attach(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  Napi::MaybeOrValue<Napi::Value> made = Napi::Nothing<Napi::Value>();
-  auto make = info[0].As<Napi::Function>();
-  handshake_ = tls::SslHandshake::take([&] { made = make.Call({}); }, *this);
-  if (env.IsExceptionPending()) return env.Undefined();
-  if (handshake_ == nullptr || made.IsNothing()) {
-    throw_error(env,
-                Status::fail(Code::unsupported,
-                             "the TLS of this runtime is no OpenSSL that can be reached: run under Node.js"));
-    return env.Undefined();
+void HandshakeChannel::begin(const Napi::CallbackInfo& info) {
+  auto given = info[0].As<Napi::Object>();
+  TlsContext* context = TlsContext::from(property(given, "context"));
+  tls::SslHandshake::Options options;
+  server_ = options.server = bool_property(given, "server");
+  options.request_certificate = bool_property(given, "requestCert");
+  options.asks = bool_property(given, "asks");
+  options.server_name = string_property(given, "servername");
+  options.alpn_protocols = bytes_property(given, "alpnProtocols");
+  options.session = bytes_property(given, "session");
+  if (Napi::Value psk = property(given, "psk"); psk.IsObject()) {
+    auto object = psk.As<Napi::Object>();
+    options.psk = {string_property(object, "identity"), bytes_property(object, "key")};
   }
-  return made.Unwrap();
+  if (context != nullptr) {
+    handshake_ = tls::SslHandshake::create(context->context(), std::move(options), *this);
+  }
+  if (handshake_ == nullptr) throw_error(info.Env(), Status::system("SSL_new", ENOMEM));
 }
 
 Napi::Value HandshakeChannel::proceed(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  // On the stack, for a callback of node:tls may close this.
+  // On the stack, for a callback of the program may close this.
   [[maybe_unused]] Napi::Object self = Value();
-  if (handshake_ == nullptr || wanted_ & UV_READABLE) return Napi::Boolean::New(env, false);
+  if (handshake_ == nullptr || poll_ == nullptr || wanted_ & UV_READABLE)
+    return Napi::Boolean::New(env, false);
+  proceeding_ = true;
   tls::SslHandshake::Step step = handshake_->proceed();
+  proceeding_ = false;
+  if (poll_ == nullptr) handshake_.reset();
   if (env.IsExceptionPending()) return env.Undefined();
   if (poll_ == nullptr) return Napi::Boolean::New(env, false);
   if (step == tls::SslHandshake::Step::done) return Napi::Boolean::New(env, true);
@@ -145,6 +127,31 @@ Napi::Value HandshakeChannel::proceed(const Napi::CallbackInfo& info) {
   if (handshake_->starved() || !sent.ok()) sent = want(UV_READABLE);
   if (!sent.ok()) throw_error(env, sent);
   return Napi::Boolean::New(env, false);
+}
+
+void HandshakeChannel::on_certificate(const char* server_name, bool wants_staple) {
+  Napi::Env env = Env();
+  Napi::Value name = server_name == nullptr ? env.Undefined() : Napi::String::New(env, server_name);
+  // What it throws is pending when proceed() returns.
+  (void)on_certificate_.Call(Value(), {name, Napi::Boolean::New(env, wants_staple)});
+}
+
+void HandshakeChannel::answer(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  TlsContext* context = TlsContext::from(info[0]);
+  if (context == nullptr && !info[0].IsUndefined()) {
+    throw_error(env, Status::fail(Code::invalid_option, "no secure context"));
+    return;
+  }
+  Bytes staple;
+  if (info[1].IsTypedArray()) {
+    auto bytes = info[1].As<Napi::Uint8Array>();
+    staple = {bytes.Data(), bytes.ByteLength()};
+  }
+  const tls::SslContext* chosen = context == nullptr ? nullptr : &context->context();
+  if (handshake_ != nullptr && !handshake_->answer(chosen, staple)) {
+    throw_error(env, Status::fail(Code::invalid_option, "OpenSSL does not take the secure context"));
+  }
 }
 
 void HandshakeChannel::throw_failure(Napi::Env env) {
@@ -185,13 +192,6 @@ Result<size_t> HandshakeChannel::receive(MutableBytes memory) {
   }
 }
 
-void HandshakeChannel::on_output() {
-  collect_output();
-  // Whether that or the answer fails, reading finds out.
-  [[maybe_unused]] Status sent = send_waiting();
-  [[maybe_unused]] Status waiting = want(UV_READABLE);
-}
-
 void HandshakeChannel::collect_output() {
   std::vector<uint8_t>& output = handshake_->output();
   waiting_.insert(waiting_.end(), output.begin(), output.end());
@@ -216,27 +216,6 @@ Napi::Value HandshakeChannel::flush(const Napi::CallbackInfo& info) {
 }
 
 void HandshakeChannel::discard(const Napi::CallbackInfo&) { handshake_->end(); }
-
-Napi::Value HandshakeChannel::secret(const Napi::CallbackInfo& info) {
-  Bytes secret;
-  if (handshake_ != nullptr) secret = handshake_->key_log().secret(info[0].As<Napi::String>().Utf8Value());
-  if (secret.empty()) return info.Env().Undefined();
-  return Napi::Buffer<uint8_t>::Copy(info.Env(), secret.data(), secret.size());
-}
-
-Napi::Value HandshakeChannel::tls12_outcome(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  auto copy = [env](Bytes bytes) { return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size()); };
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("lastSent", copy(handshake_->last_sent()));
-  result.Set("clientRandom", copy(handshake_->client_random()));
-  result.Set("serverRandom", copy(handshake_->server_random()));
-  return result;
-}
-
-Napi::Value HandshakeChannel::sent_after_finished(const Napi::CallbackInfo& info) {
-  return Napi::BigInt::New(info.Env(), handshake_->sent_after_finished());
-}
 
 Napi::Value HandshakeChannel::peer_alert(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -304,6 +283,8 @@ void HandshakeChannel::feed(const Napi::CallbackInfo& info) {
 void HandshakeChannel::close(const Napi::CallbackInfo&) {
   if (handshake_ != nullptr) handshake_->end();
   close_now();
+  // OpenSSL must find it when a callback of the program, which closes this, returns.
+  if (!proceeding_) handshake_.reset();
 }
 
 Status HandshakeChannel::want(int events) {
@@ -313,19 +294,10 @@ Status HandshakeChannel::want(int events) {
 
 Status HandshakeChannel::rearm() {
   if (wanted_ == armed_) return Status();
-  int result = 0;
-  if (wanted_ == 0) {
-    result = uv_poll_stop(&poll_->handle);
-    Unref();
-  } else {
-    result = uv_poll_start(&poll_->handle, wanted_, [](uv_poll_t* handle, int status, int events) {
-      auto* poll = static_cast<Poll*>(handle->data);
-      if (poll->channel != nullptr) poll->channel->on_event(status, events);
-    });
-    if (armed_ == 0) Ref();
-  }
+  if (armed_ == 0) Ref();
+  if (wanted_ == 0) Unref();
   armed_ = wanted_;
-  return result == 0 ? Status() : Status::system("epoll_ctl", -result);
+  return poll_->watch(wanted_);
 }
 
 void HandshakeChannel::close_now() {
@@ -338,9 +310,10 @@ void HandshakeChannel::close_now() {
   // They hold, in JavaScript, whoever holds this object: kept, none of them would ever be collected.
   on_readable_.Reset();
   on_written_.Reset();
+  on_certificate_.Reset();
 }
 
-void HandshakeChannel::on_event(int status, int events) {
+void HandshakeChannel::on_poll(int status, int events) {
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
   // On the stack, for the callbacks may end the wait that kept it alive.

@@ -1,8 +1,7 @@
-// A TCP socket on the event loop while the handshake of node:tls is done over it.
+// A TCP socket on the event loop while a TLS handshake is done over it; afterwards what the handshake knows.
 #pragma once
 
 #include <napi.h>
-#include <uv.h>
 
 #include <memory>
 #include <vector>
@@ -10,17 +9,21 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/status.h"
+#include "napi/poll.h"
 #include "tls/record_layer.h"
+#include "tls/ssl_facts.h"
 #include "tls/ssl_handshake.h"
 
 namespace ktls::napi {
 
 // Nothing behind the handshake is read: it stays in the kernel's queue for the record layer that takes the
-// descriptor over. lib/native.ts documents what JavaScript sees.
+// descriptor over. lib/handshake/native.ts documents what JavaScript sees.
 //
 // While it waits for the socket its JavaScript object is kept from the garbage collector and its poll
 // handle keeps the loop alive; otherwise neither.
-class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>, private tls::SslHandshake::Wire {
+class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>,
+                         private PollOwner,
+                         private tls::SslHandshake::Wire {
  public:
   static Napi::Function define(Napi::Env env);
 
@@ -28,27 +31,45 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>, private tls:
   ~HandshakeChannel() override;
 
  private:
-  // Outlives the channel until libuv has let go of it.
-  struct Poll;
-
-  Napi::Value attach(const Napi::CallbackInfo& info);
+  void begin(const Napi::CallbackInfo& info);
   Napi::Value proceed(const Napi::CallbackInfo& info);
+  void answer(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   void discard(const Napi::CallbackInfo& info);
-  Napi::Value sent_after_finished(const Napi::CallbackInfo& info);
-  Napi::Value secret(const Napi::CallbackInfo& info);
-  Napi::Value tls12_outcome(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
   void shut_down(const Napi::CallbackInfo& info);
   Napi::Value drain(const Napi::CallbackInfo& info);
   Napi::Value release(const Napi::CallbackInfo& info);
   void feed(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
+  Napi::Value peer_alert(const Napi::CallbackInfo& info);
+
+  // handshake_facts.cc: what the handshake agreed on.
+  static std::vector<PropertyDescriptor> facts();
+  tls::SslFacts ask() const { return tls::SslFacts(handshake_->ssl(), server_); }
+  Napi::Value secret(const Napi::CallbackInfo& info);
+  Napi::Value sent_after_finished(const Napi::CallbackInfo& info);
+  Napi::Value tls12_outcome(const Napi::CallbackInfo& info);
+  Napi::Value used_psk(const Napi::CallbackInfo& info);
+  Napi::Value protocol(const Napi::CallbackInfo& info);
+  Napi::Value cipher(const Napi::CallbackInfo& info);
+  Napi::Value server_name(const Napi::CallbackInfo& info);
+  Napi::Value alpn_protocol(const Napi::CallbackInfo& info);
+  Napi::Value session_reused(const Napi::CallbackInfo& info);
+  Napi::Value verify_error(const Napi::CallbackInfo& info);
+  Napi::Value certificate(const Napi::CallbackInfo& info);
+  Napi::Value peer_certificates(const Napi::CallbackInfo& info);
+  Napi::Value session(const Napi::CallbackInfo& info);
+  Napi::Value finished(const Napi::CallbackInfo& info);
+  Napi::Value shared_signature_algorithms(const Napi::CallbackInfo& info);
+  Napi::Value ephemeral_key(const Napi::CallbackInfo& info);
+  Napi::Value export_keying_material(const Napi::CallbackInfo& info);
 
   Result<size_t> receive(MutableBytes memory) override;
-  void on_output() override;
+  void on_certificate(const char* server_name, bool wants_staple) override;
+  void on_poll(int status, int events) override;
+  void on_environment_going() override { close_now(); }
 
-  Napi::Value peer_alert(const Napi::CallbackInfo& info);
   // What the handshake wrote joins what waits.
   void collect_output();
   // Sends what waits, as far as the kernel takes it.
@@ -61,7 +82,6 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>, private tls:
   Status rearm();
   // Closes what is still there. Idempotent.
   void close_now();
-  void on_event(int status, int events);
   void call(const Napi::FunctionReference& callback, std::initializer_list<napi_value> arguments);
 
   Fd fd_;
@@ -72,9 +92,13 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>, private tls:
   int armed_ = 0;
   Napi::FunctionReference on_readable_;
   Napi::FunctionReference on_written_;
+  Napi::FunctionReference on_certificate_;
   Napi::AsyncContext context_;
 
+  // Null before begin(), and after close().
   std::unique_ptr<tls::SslHandshake> handshake_;
+  bool server_ = false;
+  bool proceeding_ = false;
   // The start of the first record's header, and how many bytes have come in all.
   uint8_t first_[tls::kHeaderLength] = {};
   size_t received_ = 0;

@@ -1,15 +1,14 @@
-// A handshake of the runtime's own TLS, which this drives over a socket that the runtime does not know.
+// A handshake by the runtime's own TLS, over a socket of ours.
 //
-// node:tls makes an SSL object with all its callbacks (certificates, SNI, ALPN, PSK, tickets) and feeds it
-// from streams of its own, which read ahead. Here the SSL object gets other BIOs: OpenSSL then asks for the
-// header of a record, and for its body, and never for a byte behind the handshake, which belongs to the
-// record layer.
+// The SSL object is of a context of node:tls, with its certificates, authorities, ciphers and tickets, and
+// has BIOs of ours: OpenSSL asks for the header of a record, and for its body, and never for a byte behind
+// the handshake, which belongs to the record layer.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,37 +16,60 @@
 #include "base/status.h"
 #include "tls/key_log.h"
 #include "tls/libssl.h"
+#include "tls/ssl_context.h"
 
 namespace ktls::tls {
 
-// Not thread-safe: of the thread whose event loop the SSL object belongs to, as all its callbacks are.
+// One external PSK of TLS 1.3 (RFC 8446, 4.2.11), by which the two ends know each other.
+struct PreSharedKey {
+  std::string identity;
+  std::string key;
+};
+
+// Not thread-safe: of the thread whose event loop the context belongs to, as all its callbacks are.
 class SslHandshake {
  public:
-  // Where the bytes come from, and who is told that there are some to be sent.
+  // Where the bytes come from, and who answers what only the program knows.
   class Wire {
    public:
     // What is there, at most as much as `memory` takes; would_block; end_of_stream; any error.
     virtual Result<size_t> receive(MutableBytes memory) = 0;
-    // node:tls went on by itself, when a callback of the program had been answered: there is output.
-    virtual void on_output() = 0;
+    // Options::asks: which certificate is it to be? To be answered by answer(), now or later; proceed() goes
+    // on then. `server_name` (RFC 6066, 3) is null where the client gave none.
+    virtual void on_certificate(const char* server_name, bool wants_staple) = 0;
 
    protected:
     ~Wire() = default;
+  };
+
+  struct Options {
+    bool server = false;
+    // Of a server: a certificate is asked for, and whatever comes is taken. SslFacts says what it is worth.
+    bool request_certificate = false;
+    bool asks = false;
+    // Of a client: RFC 6066, 3; none where it is empty.
+    std::string server_name;
+    // Of a client: as RFC 7301, 3.1 sends them.
+    std::string alpn_protocols;
+    // Of a client: DER, as i2d_SSL_SESSION(3) writes it. One that cannot be used is left alone.
+    std::string session;
+    std::optional<PreSharedKey> psk;
   };
 
   enum class Step { done, waiting, failed };
   static constexpr size_t kRandomLength = 32;
   using Random = std::array<uint8_t, kRandomLength>;
 
-  // Takes over the SSL object that `make` creates in this thread. Null where it creates none, or where there
-  // is no OpenSSL. `wire` outlives this.
-  static std::unique_ptr<SslHandshake> take(const std::function<void()>& make, Wire& wire);
+  // Null without memory. `wire` outlives this.
+  static std::unique_ptr<SslHandshake> create(const SslContext& context, Options options, Wire& wire);
   ~SslHandshake();
   SslHandshake(const SslHandshake&) = delete;
   SslHandshake& operator=(const SslHandshake&) = delete;
 
-  // Goes on as far as it can with what the wire has. Callbacks of node:tls run in it.
+  // Goes on as far as it can with what the wire has. Callbacks of the program run in it.
   Step proceed();
+  // Answers on_certificate(), once. Null, and empty: nothing but what there is. False where OpenSSL refuses.
+  bool answer(const SslContext* context, Bytes staple);
   // Whether the last step ended because the wire had no more.
   bool starved() const { return starved_; }
   // What is to be sent, in order; whoever sends it takes it out.
@@ -58,38 +80,49 @@ class SslHandshake {
   // The alert that the peer sent (RFC 8446, 6); -1 where it sent none.
   int peer_alert() const { return peer_alert_; }
 
-  // The secrets that were agreed on so far.
+  // The secrets that were agreed on so far; a server keeps none of the handshake itself.
   const KeyLog& key_log() const { return key_log_; }
+  // Whether the peer took the PSK. In TLS 1.3 a resumed session looks alike to OpenSSL.
+  bool used_psk() const { return used_psk_; }
   // How many records this end has written behind its Finished: those of tickets.
   uint64_t sent_after_finished() const { return sent_after_finished_; }
   // The end of all output so far: 64 bytes, or as many as there were.
   Bytes last_sent() const { return last_sent_; }
   Random client_random() const;
   Random server_random() const;
+  // For what it knows.
+  Ssl* ssl() const { return ssl_; }
 
-  // From here on nothing that node:tls writes goes anywhere.
+  // From here on nothing that OpenSSL writes goes anywhere.
   void end();
   // The same when the handshake is done, and frees what the SSL object, kept for what it knows, needs no
-  // more. Not in a callback of node:tls.
+  // more. Not in a callback.
   void retire();
   // Gives a record to the SSL object that came after the handshake, through end() or not.
   void feed(Bytes record);
 
  private:
-  struct Slot;
   struct Hooks;
 
-  SslHandshake(const Libssl& lib, Ssl* ssl, Wire& wire);
+  SslHandshake(const Libssl& lib, Ssl* ssl, Options options, Wire& wire);
+  void set_up();
   void sent(Bytes data);
+  void on_message(bool written, int type, Bytes message);
 
   const Libssl& lib_;
+  Ssl* const ssl_;
+  Options options_;
   Wire& wire_;
-  // Belongs to the SSL object; null when that is gone.
-  Slot* slot_ = nullptr;
   bool driving_ = false;
   bool ended_ = false;
   bool starved_ = false;
   bool end_of_stream_ = false;
+  // Whether the secrets that OpenSSL agrees on next are of any use.
+  bool logs_ = true;
+  bool asked_ = false;
+  bool answered_ = false;
+  bool stapled_ = false;
+  bool used_psk_ = false;
   int peer_alert_ = -1;
   KeyLog key_log_;
   uint64_t sent_after_finished_ = 0;

@@ -5,7 +5,7 @@ import { closeSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TLSSocket } from 'node:tls';
+import { createSecureContext } from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 
@@ -13,6 +13,7 @@ import { clientContext, serverContext } from '../../lib/credentials';
 import { Acceptor } from '../../lib/handshake/acceptor';
 import { dialSocket } from '../../lib/handshake/connect';
 import type { Established } from '../../lib/handshake/handshake';
+import { tlsContext } from '../../lib/handshake/tls-context';
 import { native } from '../../lib/native';
 import { generateSecret } from '../../lib/secret';
 import { collectGarbage } from '../helpers/memory';
@@ -197,8 +198,9 @@ t.test('the channel: what nobody holds is collected, what waits is not', async (
       fd,
       () => woken++,
       () => {},
+      () => {},
     );
-    channel.attach(() => new TLSSocket(undefined as never, {}));
+    channel.begin({ context: tlsContext(createSecureContext()), server: false });
     if (wait) t.equal(channel.proceed(), false);
     return watchDescriptor(fd);
   };
@@ -233,6 +235,7 @@ t.test('the channel: what the kernel does not take at once goes out later, in or
     await dialSocket('127.0.0.1', port),
     () => {},
     (error) => settle(error),
+    () => {},
   );
   const size = 16 << 20;
   const data = Buffer.alloc(size);
@@ -255,6 +258,7 @@ t.test('the channel: what the kernel does not take at once goes out later, in or
     await dialSocket('127.0.0.1', port),
     () => {},
     (error) => settle(error),
+    () => {},
   );
   t.equal(second.write(data), false);
   while (accepted.length < 2) await delay(5);

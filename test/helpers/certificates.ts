@@ -34,14 +34,17 @@ export class CertificateMaker {
     return this.read(files);
   }
 
-  /** Signed by the authority. `names` as in subjectAltName: 'DNS:localhost,IP:127.0.0.1'. */
-  issue(name: string, names: string, days = 30): Certificate {
+  /**
+   * Signed by the authority, or by `issuer`. `names` as in subjectAltName: 'DNS:localhost,IP:127.0.0.1'; `more` are
+   * further lines of openssl's x509v3_config(5).
+   */
+  issue(name: string, names: string, days = 30, more: string[] = [], issuer = this.authority): Certificate {
     const files = this.files(name);
     const request = join(this.folder, `${name}.csr`);
     const extensions = join(this.folder, `${name}.ext`);
-    writeFileSync(extensions, `subjectAltName=${names}\n`);
+    writeFileSync(extensions, [`subjectAltName=${names}`, ...more, ''].join('\n'));
     this.openssl('req', ...NEW_KEY, '-keyout', files.keyFile, '-out', request, '-subj', `/CN=${name}`);
-    const { certFile: ca, keyFile: caKey } = this.authority;
+    const { certFile: ca, keyFile: caKey } = issuer;
     const signing = [
       '-CA',
       ca,

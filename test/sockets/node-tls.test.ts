@@ -146,6 +146,19 @@ t.test('SNICallback and ALPNCallback choose', async (t) => {
   }
 });
 
+t.test('ALPNProtocols as names and as they travel; what is neither is said', async (t) => {
+  const port = await nodeServer(t, { cert, key, ALPNProtocols: ['a', 'b'] }, () => {});
+  const dialling = { host: 'localhost', port, ca };
+  for (const ALPNProtocols of [['x', 'b'], [Buffer.from('b')] as never, Buffer.from('\x01x\x01b')]) {
+    const socket = await connect({ ...dialling, ALPNProtocols });
+    t.equal(socket.alpnProtocol, 'b');
+    socket.destroy();
+  }
+  for (const ALPNProtocols of [[''], ['x'.repeat(256)], ['x'.repeat(257), 'x'], Buffer.from('\x02x')]) {
+    await t.rejects(connect({ ...dialling, ALPNProtocols }), { code: 'ERR_KTLS_INVALID_OPTION' });
+  }
+});
+
 t.test('an SNICallback may answer later, and refuse', async (t) => {
   const other = maker.issue('other', 'DNS:other');
   const { port, server } = await listen(
