@@ -23,7 +23,10 @@ export class HandshakeKeys {
   constructor(
     private readonly role: Role,
     private readonly tls: Pick<TlsSession, 'getProtocol' | 'getCipher'>,
-    private readonly channel: Pick<NativeHandshakeChannel, 'secret' | 'sentAfterFinished' | 'tls12Outcome'>,
+    private readonly channel: Pick<
+      NativeHandshakeChannel,
+      'secret' | 'sentAfterFinished' | 'lastSent' | 'randoms'
+    >,
   ) {}
 
   /** @throws where it is something that the record layers do not know. */
@@ -44,9 +47,8 @@ export class HandshakeKeys {
   states(): { tx: TrafficState; rx: TrafficState } {
     const { version, cipher } = this.agreed;
     if (version === 'TLSv1.2') {
-      const { clientRandom: client, serverRandom: server, lastSent } = this.channel.tls12Outcome();
-      const master = this.secretOf('CLIENT_RANDOM');
-      return tls12States({ cipher, master, randoms: { client, server } }, this.role, lastSent);
+      const secrets = { cipher, master: this.secretOf('CLIENT_RANDOM'), randoms: this.channel.randoms() };
+      return tls12States(secrets, this.role, this.channel.lastSent);
     }
     return {
       // A client's own flight is under its handshake key, so that its first application record is 0.

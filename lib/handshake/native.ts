@@ -10,14 +10,6 @@ export type RecordKeyConstructor = new (
   keys: TrafficState & { cipher: CipherName; version?: 'TLSv1.2' | 'TLSv1.3' },
 ) => NativeRecordKey;
 
-/** What a handshake of TLS 1.2 leaves beside its secret. */
-export interface Tls12Outcome {
-  /** The end of all that this end wrote: 64 bytes, or as many as there were. */
-  lastSent: Buffer;
-  clientRandom: Buffer;
-  serverRandom: Buffer;
-}
-
 /** The SSL_CTX of a SecureContext. */
 export interface NativeTlsContext {
   readonly [kind]: 'TlsContext';
@@ -93,29 +85,34 @@ export interface NativeHandshakeChannel {
   shutDown(): void;
   /** Throws away what the peer sends. False at its end; else `onReadable` is called when there is more. */
   drain(): boolean;
-  /** Gives the descriptor up; nothing must wait to be written. Left are feed() and the facts below. */
+  /** Gives the descriptor up; nothing must wait to be written. Left are feed() and the last facts below. */
   release(): number;
-  /** Takes in a record of tickets that came after the handshake. */
+  /** Of a client: takes in a record of tickets that came after the handshake. */
   feed(record: Buffer): void;
   /** Closes the descriptor, where it is still there; no callback comes any more, nor a fact. Idempotent. */
   close(): void;
 
-  // When proceed() has returned true. Undefined: there is none.
+  // When proceed() has returned true, up to release(); of a client, secret() up to close(). Undefined: there is none.
 
   /** A secret that was agreed on, by its label in key logs (RFC 9850). */
   secret(label: string): Buffer | undefined;
   /** Records that this end wrote behind its Finished, those of tickets. */
   readonly sentAfterFinished: bigint;
-  tls12Outcome(): Tls12Outcome;
+  /** The end of all that this end wrote: 64 bytes, or as many as there were. */
+  readonly lastSent: Buffer;
   /** Of a server: whether the client holds the PSK. */
   readonly usedPsk: boolean;
+
+  // When proceed() has returned true, up to close().
+
   readonly protocol: string;
-  cipher(): { name: string; standardName: string; version: string } | undefined;
+  cipher(): { name: string; standardName: string; version: string };
+  /** Also before, as far as it is known. */
   readonly servername: string | undefined;
   readonly alpnProtocol: string | undefined;
   readonly sessionReused: boolean;
-  /** What is wrong with the peer's chain, as X509_V_ERR_… and OpenSSL's words. */
-  verifyError(): { number: number; reason: string } | undefined;
+  /** What is wrong with the peer's chain: X509_V_ERR_…, 0 where nothing is. */
+  readonly verifyError: number;
   /** This end's, DER. */
   certificate(): Buffer | undefined;
   /** DER; each one's issuer behind it where `issuers`, as far as they are known. */
@@ -127,8 +124,9 @@ export interface NativeHandshakeChannel {
   sharedSignatureAlgorithms(): string[];
   /** A client's: the server's. `size` in bits. */
   ephemeralKey(): { type: 'DH' | 'ECDH'; name?: string; size: number } | undefined;
-  /** RFC 5705. Undefined where OpenSSL refuses. */
-  exportKeyingMaterial(length: number, label: string, context: Uint8Array | undefined): Buffer | undefined;
+  /** The exporter_master_secret (RFC 8446, 7.5); in TLS 1.2 the master secret. */
+  exporterSecret(): Buffer;
+  randoms(): { client: Buffer; server: Buffer };
 }
 
 export type HandshakeChannelConstructor = new (

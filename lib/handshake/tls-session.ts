@@ -3,6 +3,9 @@ import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, EphemeralKeyInfo, PeerCertificate } from 'node:tls';
 
 import { KtlsError } from '../errors';
+import type { CipherName } from '../native';
+import { recordCipher, SUITES, type Version } from './cipher';
+import { exportKeyingMaterial } from './exporter';
 import type { NativeHandshakeChannel, NativeHandshakeOptions, NativeTlsContext } from './native';
 import { verifyErrorName } from './verify-error';
 
@@ -11,9 +14,6 @@ export interface CipherNameAndProtocol {
   standardName: string;
   version: string;
 }
-
-/** More than TLS 1.3 can export at once (RFC 5869, 2.3: 255 hashes). */
-const MAX_EXPORTED = 65_535;
 
 /** Each method is that of tls.TLSSocket; after destroy() there is nothing to tell. */
 export class TlsSession {
@@ -54,8 +54,7 @@ export class TlsSession {
   verifyError(): string | undefined {
     // Without a way to ask there is no answer that lets anybody in.
     if (this.#channel === undefined) return 'UNSPECIFIED';
-    const error = this.#channel.verifyError();
-    return error && verifyErrorName(error.number);
+    return verifyErrorName(this.#channel.verifyError);
   }
 
   isSessionReused(): boolean {
@@ -121,20 +120,16 @@ export class TlsSession {
     return this.#channel?.sharedSignatureAlgorithms() ?? [];
   }
 
-  /** @throws ERR_KTLS_INVALID_OPTION where OpenSSL exports none of that length; ERR_KTLS_UNSUPPORTED after destroy() */
+  /** @throws ERR_KTLS_INVALID_OPTION; ERR_KTLS_UNSUPPORTED after destroy() */
   exportKeyingMaterial(length: number, label: string, context?: Uint8Array): Buffer {
     if (this.#channel === undefined) {
       throw new KtlsError('ERR_KTLS_UNSUPPORTED', 'exportKeyingMaterial(): the socket was destroyed');
     }
-    const material =
-      Number.isInteger(length) && length > 0 && length <= MAX_EXPORTED
-        ? this.#channel.exportKeyingMaterial(length, String(label), context)
-        : undefined;
-    if (material !== undefined) return material;
-    throw new KtlsError(
-      'ERR_KTLS_INVALID_OPTION',
-      `exportKeyingMaterial(): no ${length} bytes can be exported`,
-    );
+    const version = this.#channel.protocol as Version;
+    const cipher = recordCipher(this.#channel.cipher().standardName, version) as CipherName;
+    const { hash } = SUITES[cipher];
+    const keys = { version, hash, secret: this.#channel.exporterSecret(), randoms: this.#channel.randoms() };
+    return exportKeyingMaterial(keys, length, String(label), context);
   }
 }
 

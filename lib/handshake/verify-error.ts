@@ -32,6 +32,7 @@ const NAMES: Record<number, string> = {
   79: 'INVALID_CA',
 };
 
-export function verifyErrorName(number: number): string {
-  return NAMES[number] ?? 'UNSPECIFIED';
+/** Undefined for X509_V_OK. */
+export function verifyErrorName(number: number): string | undefined {
+  return number === 0 ? undefined : (NAMES[number] ?? 'UNSPECIFIED');
 }

@@ -116,7 +116,10 @@ Napi::Value HandshakeChannel::proceed(const Napi::CallbackInfo& info) {
   if (poll_ == nullptr) handshake_.reset();
   if (env.IsExceptionPending()) return env.Undefined();
   if (poll_ == nullptr) return Napi::Boolean::New(env, false);
-  if (step == tls::SslHandshake::Step::done) return Napi::Boolean::New(env, true);
+  if (step == tls::SslHandshake::Step::done) {
+    facts_ = std::make_unique<tls::SslFacts>(handshake_->ssl(), server_, handshake_->key_log());
+    return Napi::Boolean::New(env, true);
+  }
   collect_output();
   Status sent = send_waiting();
   if (step == tls::SslHandshake::Step::failed) {
@@ -267,7 +270,12 @@ Napi::Value HandshakeChannel::drain(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value HandshakeChannel::release(const Napi::CallbackInfo& info) {
-  if (handshake_ != nullptr) handshake_->retire();
+  // Nobody sends a server tickets.
+  if (server_) {
+    handshake_.reset();
+  } else if (handshake_ != nullptr) {
+    handshake_->retire();
+  }
   waiting_.shrink_to_fit();
   Fd fd = std::move(fd_);
   // libuv forgets the descriptor at once, though it keeps the handle for a turn of the loop.
@@ -277,12 +285,15 @@ Napi::Value HandshakeChannel::release(const Napi::CallbackInfo& info) {
 
 void HandshakeChannel::feed(const Napi::CallbackInfo& info) {
   auto record = info[0].As<Napi::Buffer<uint8_t>>();
-  if (handshake_ != nullptr) handshake_->feed({record.Data(), record.Length()});
+  if (handshake_ == nullptr || facts_ == nullptr) return;
+  handshake_->feed({record.Data(), record.Length()});
+  facts_->update_session(handshake_->ssl());
 }
 
 void HandshakeChannel::close(const Napi::CallbackInfo&) {
   if (handshake_ != nullptr) handshake_->end();
   close_now();
+  facts_.reset();
   // OpenSSL must find it when a callback of the program, which closes this, returns.
   if (!proceeding_) handshake_.reset();
 }

@@ -46,10 +46,9 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>,
 
   // handshake_facts.cc: what the handshake agreed on.
   static std::vector<PropertyDescriptor> facts();
-  tls::SslFacts ask() const { return tls::SslFacts(handshake_->ssl(), server_); }
   Napi::Value secret(const Napi::CallbackInfo& info);
   Napi::Value sent_after_finished(const Napi::CallbackInfo& info);
-  Napi::Value tls12_outcome(const Napi::CallbackInfo& info);
+  Napi::Value last_sent(const Napi::CallbackInfo& info);
   Napi::Value used_psk(const Napi::CallbackInfo& info);
   Napi::Value protocol(const Napi::CallbackInfo& info);
   Napi::Value cipher(const Napi::CallbackInfo& info);
@@ -63,7 +62,8 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>,
   Napi::Value finished(const Napi::CallbackInfo& info);
   Napi::Value shared_signature_algorithms(const Napi::CallbackInfo& info);
   Napi::Value ephemeral_key(const Napi::CallbackInfo& info);
-  Napi::Value export_keying_material(const Napi::CallbackInfo& info);
+  Napi::Value exporter_secret(const Napi::CallbackInfo& info);
+  Napi::Value randoms(const Napi::CallbackInfo& info);
 
   Result<size_t> receive(MutableBytes memory) override;
   void on_certificate(const char* server_name, bool wants_staple) override;
@@ -95,8 +95,10 @@ class HandshakeChannel : public Napi::ObjectWrap<HandshakeChannel>,
   Napi::FunctionReference on_certificate_;
   Napi::AsyncContext context_;
 
-  // Null before begin(), and after close().
+  // From begin() to release(), and to close() where tickets may come.
   std::unique_ptr<tls::SslHandshake> handshake_;
+  // From the end of the handshake to close().
+  std::unique_ptr<tls::SslFacts> facts_;
   bool server_ = false;
   bool proceeding_ = false;
   // The start of the first record's header, and how many bytes have come in all.

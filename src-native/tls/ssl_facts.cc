@@ -1,7 +1,8 @@
 #include "tls/ssl_facts.h"
 
+#include <string.h>
+
 #include <algorithm>
-#include <memory>
 
 namespace ktls::tls {
 
@@ -21,20 +22,25 @@ constexpr int kX25519 = 1034;             // EVP_PKEY_X25519
 constexpr int kX448 = 1035;               // EVP_PKEY_X448
 constexpr int kEd25519 = 1087;            // EVP_PKEY_ED25519
 constexpr int kEd448 = 1088;              // EVP_PKEY_ED448
+constexpr int kTls13 = 0x0304;            // TLS1_3_VERSION
 // A chain that goes round has no end.
 constexpr size_t kLongestChain = 100;
 
-struct FreeX509 {
-  void operator()(X509* certificate) const { libssl()->X509_free(certificate); }
-};
-using Certificate = std::unique_ptr<X509, FreeX509>;
+template <typename Get>
+SslFacts::Der finished_message(Get* get, const Ssl* ssl) {
+  // The longest is that of SHA-384.
+  uint8_t data[64];
+  size_t length = std::min(get(ssl, data, sizeof data), sizeof data);
+  return {data, data + length};
+}
+
+SslReference<X509> share(const Libssl& lib, X509* certificate) {
+  if (certificate != nullptr) lib.X509_up_ref(certificate);
+  return SslReference<X509>(certificate);
+}
 
 struct FreeStoreContext {
   void operator()(X509StoreCtx* context) const { libssl()->X509_STORE_CTX_free(context); }
-};
-
-struct FreeKey {
-  void operator()(EvpPkey* key) const { libssl()->EVP_PKEY_free(key); }
 };
 
 SslFacts::Der to_der(const Libssl& lib, const X509* certificate) {
@@ -51,13 +57,13 @@ bool is_issued(const Libssl& lib, X509* issuer, X509* subject) {
 }
 
 // Among the authorities that the context trusts; null where it is none of them.
-Certificate trusted_issuer(const Libssl& lib, const Ssl* ssl, X509* subject) {
+SslReference<X509> trusted_issuer(const Libssl& lib, const SslCtx* context, X509* subject) {
   std::unique_ptr<X509StoreCtx, FreeStoreContext> lookup(lib.X509_STORE_CTX_new());
-  X509Store* trusted = lib.SSL_CTX_get_cert_store(lib.SSL_get_SSL_CTX(ssl));
+  X509Store* trusted = lib.SSL_CTX_get_cert_store(context);
   if (lookup == nullptr || lib.X509_STORE_CTX_init(lookup.get(), trusted, nullptr, nullptr) != 1) return {};
   X509* issuer = nullptr;
   if (lib.X509_STORE_CTX_get1_issuer(&issuer, lookup.get(), subject) != 1) return {};
-  return Certificate(issuer);
+  return SslReference<X509>(issuer);
 }
 
 // As node:tls words them; OpenSSL has other names for some.
@@ -84,124 +90,114 @@ std::string signature_name(const Libssl& lib, int nid) {
 
 }  // namespace
 
-std::optional<SslFacts::Cipher> SslFacts::cipher() const {
-  const SslCipher* cipher = lib_.SSL_get_current_cipher(ssl_);
-  if (cipher == nullptr) return std::nullopt;
-  return Cipher{lib_.SSL_CIPHER_get_name(cipher), lib_.SSL_CIPHER_standard_name(cipher),
-                lib_.SSL_CIPHER_get_version(cipher)};
-}
-
-const char* SslFacts::server_name() const { return lib_.SSL_get_servername(ssl_, kHostName); }
-
-std::string SslFacts::alpn_protocol() const {
-  const uint8_t* name = nullptr;
-  unsigned length = 0;
-  lib_.SSL_get0_alpn_selected(ssl_, &name, &length);
-  return {reinterpret_cast<const char*>(name), length};
-}
-
-long SslFacts::verify_error() const {
-  if (Certificate peer(lib_.SSL_get1_peer_certificate(ssl_)); peer != nullptr) {
-    return lib_.SSL_get_verify_result(ssl_);
+SslFacts::SslFacts(Ssl* ssl, bool server, const KeyLog& key_log) {
+  const Libssl& lib = *libssl();
+  protocol_ = lib.SSL_get_version(ssl);
+  if (const SslCipher* cipher = lib.SSL_get_current_cipher(ssl); cipher != nullptr) {
+    cipher_ = {lib.SSL_CIPHER_get_name(cipher), lib.SSL_CIPHER_standard_name(cipher),
+               lib.SSL_CIPHER_get_version(cipher)};
   }
-  return session_reused() ? kVerifyOk : kNoIssuerCertificate;
+  if (const char* name = lib.SSL_get_servername(ssl, kHostName); name != nullptr) server_name_ = name;
+  const uint8_t* alpn = nullptr;
+  unsigned alpn_length = 0;
+  lib.SSL_get0_alpn_selected(ssl, &alpn, &alpn_length);
+  alpn_protocol_.assign(reinterpret_cast<const char*>(alpn), alpn_length);
+  session_reused_ = lib.SSL_session_reused(ssl) == 1;
+
+  context_.reset(lib.SSL_get_SSL_CTX(ssl));
+  lib.SSL_CTX_up_ref(context_.get());
+  own_ = share(lib, lib.SSL_get_certificate(ssl));
+  peer_.reset(lib.SSL_get1_peer_certificate(ssl));
+  verify_error_ = peer_ != nullptr  ? lib.SSL_get_verify_result(ssl)
+                  : session_reused_ ? kVerifyOk
+                                    : kNoIssuerCertificate;
+  OpenSslStack* sent = lib.SSL_get_peer_cert_chain(ssl);
+  int sent_count = sent == nullptr ? 0 : lib.OPENSSL_sk_num(sent);
+  for (int i = 0; i < sent_count; i++) {
+    sent_.push_back(share(lib, static_cast<X509*>(lib.OPENSSL_sk_value(sent, i))));
+  }
+  // A client that resumes has its server's certificate, but node:tls tells only of a chain.
+  if (!server && sent_.empty()) peer_.reset();
+  update_session(ssl);
+
+  finished_ = finished_message(lib.SSL_get_finished, ssl);
+  peer_finished_ = finished_message(lib.SSL_get_peer_finished, ssl);
+  int algorithms = lib.SSL_get_shared_sigalgs(ssl, 0, nullptr, nullptr, nullptr, nullptr, nullptr);
+  shared_algorithms_.reserve(std::max(algorithms, 0));
+  for (int i = 0; i < algorithms; i++) {
+    auto& [signature, hash] = shared_algorithms_.emplace_back();
+    lib.SSL_get_shared_sigalgs(ssl, i, &signature, &hash, nullptr, nullptr, nullptr);
+  }
+  EvpPkey* key = nullptr;
+  if (!server && lib.SSL_ctrl(ssl, kPeerTemporaryKey, 0, static_cast<void*>(&key)) == 1) {
+    ephemeral_key_.reset(key);
+  }
+
+  Bytes secret = key_log.secret(lib.SSL_version(ssl) == kTls13 ? "EXPORTER_SECRET" : "CLIENT_RANDOM");
+  exporter_secret_.assign(secret.begin(), secret.end());
+  lib.SSL_get_client_random(ssl, client_random_, sizeof client_random_);
+  lib.SSL_get_server_random(ssl, server_random_, sizeof server_random_);
 }
 
-std::string SslFacts::describe(long verify_error) const {
-  return lib_.X509_verify_cert_error_string(verify_error);
-}
+SslFacts::~SslFacts() { explicit_bzero(exporter_secret_.data(), exporter_secret_.size()); }
+
+void SslFacts::update_session(Ssl* ssl) { session_.reset(libssl()->SSL_get1_session(ssl)); }
 
 SslFacts::Der SslFacts::certificate() const {
-  X509* certificate = lib_.SSL_get_certificate(ssl_);
-  return certificate == nullptr ? Der() : to_der(lib_, certificate);
+  return own_ == nullptr ? Der() : to_der(*libssl(), own_.get());
 }
 
 std::vector<SslFacts::Der> SslFacts::peer_certificates(bool issuers) const {
-  OpenSslStack* sent = lib_.SSL_get_peer_cert_chain(ssl_);
-  int sent_count = sent == nullptr ? 0 : lib_.OPENSSL_sk_num(sent);
-  Certificate last;
-  if (server_) {
-    // Its chain lacks the peer's own.
-    last.reset(lib_.SSL_get1_peer_certificate(ssl_));
-  } else if (sent_count > 0) {
-    last.reset(static_cast<X509*>(lib_.OPENSSL_sk_value(sent, 0)));
-    lib_.X509_up_ref(last.get());
-  }
+  const Libssl& lib = *libssl();
   std::vector<Der> chain;
+  SslReference<X509> last = share(lib, peer_.get());
   if (last == nullptr) return chain;
-  chain.push_back(to_der(lib_, last.get()));
-  while (issuers && chain.size() < kLongestChain && !is_issued(lib_, last.get(), last.get())) {
-    Certificate issuer;
-    for (int i = 0; i < sent_count && issuer == nullptr; i++) {
-      auto* candidate = static_cast<X509*>(lib_.OPENSSL_sk_value(sent, i));
-      if (!is_issued(lib_, candidate, last.get())) continue;
-      lib_.X509_up_ref(candidate);
-      issuer.reset(candidate);
-    }
-    if (issuer == nullptr) issuer = trusted_issuer(lib_, ssl_, last.get());
+  chain.push_back(to_der(lib, last.get()));
+  while (issuers && chain.size() < kLongestChain && !is_issued(lib, last.get(), last.get())) {
+    auto found = std::ranges::find_if(sent_, [&](const SslReference<X509>& candidate) {
+      return is_issued(lib, candidate.get(), last.get());
+    });
+    SslReference<X509> issuer =
+        found == sent_.end() ? trusted_issuer(lib, context_.get(), last.get()) : share(lib, found->get());
     if (issuer == nullptr) break;
-    chain.push_back(to_der(lib_, issuer.get()));
+    chain.push_back(to_der(lib, issuer.get()));
     last = std::move(issuer);
   }
   return chain;
 }
 
 SslFacts::Der SslFacts::session() const {
-  const SslSession* session = lib_.SSL_get_session(ssl_);
-  int length = session == nullptr ? 0 : lib_.i2d_SSL_SESSION(session, nullptr);
+  const Libssl& lib = *libssl();
+  int length = session_ == nullptr ? 0 : lib.i2d_SSL_SESSION(session_.get(), nullptr);
   if (length <= 0) return {};
   Der der(length);
   uint8_t* out = der.data();
-  lib_.i2d_SSL_SESSION(session, &out);
+  lib.i2d_SSL_SESSION(session_.get(), &out);
   return der;
 }
 
-SslFacts::Der SslFacts::finished(bool received) const {
-  auto* get = received ? lib_.SSL_get_peer_finished : lib_.SSL_get_finished;
-  // The longest is that of SHA-384.
-  Der data(64);
-  size_t length = get(ssl_, data.data(), data.size());
-  data.resize(std::min(length, data.size()));
-  return data;
-}
-
 std::vector<std::string> SslFacts::shared_signature_algorithms() const {
-  int count = lib_.SSL_get_shared_sigalgs(ssl_, 0, nullptr, nullptr, nullptr, nullptr, nullptr);
+  const Libssl& lib = *libssl();
   std::vector<std::string> names;
-  for (int i = 0; i < count; i++) {
-    int signature = 0;
-    int hash = 0;
-    lib_.SSL_get_shared_sigalgs(ssl_, i, &signature, &hash, nullptr, nullptr, nullptr);
-    const char* hash_name = lib_.OBJ_nid2sn(hash);
-    names.push_back(signature_name(lib_, signature) + "+" + (hash_name == nullptr ? "UNDEF" : hash_name));
+  for (auto [signature, hash] : shared_algorithms_) {
+    const char* hash_name = lib.OBJ_nid2sn(hash);
+    names.push_back(signature_name(lib, signature) + "+" + (hash_name == nullptr ? "UNDEF" : hash_name));
   }
   return names;
 }
 
 std::optional<SslFacts::EphemeralKey> SslFacts::ephemeral_key() const {
-  EvpPkey* found = nullptr;
-  if (server_ || lib_.SSL_ctrl(ssl_, kPeerTemporaryKey, 0, static_cast<void*>(&found)) != 1)
-    return std::nullopt;
-  std::unique_ptr<EvpPkey, FreeKey> key(found);
-  int kind = lib_.EVP_PKEY_get_id(key.get());
-  int bits = lib_.EVP_PKEY_get_bits(key.get());
+  if (ephemeral_key_ == nullptr) return std::nullopt;
+  const Libssl& lib = *libssl();
+  int kind = lib.EVP_PKEY_get_id(ephemeral_key_.get());
+  int bits = lib.EVP_PKEY_get_bits(ephemeral_key_.get());
   if (kind == kDh) return EphemeralKey{"DH", "", bits};
-  if (kind == kX25519 || kind == kX448) return EphemeralKey{"ECDH", lib_.OBJ_nid2sn(kind), bits};
+  if (kind == kX25519 || kind == kX448) return EphemeralKey{"ECDH", lib.OBJ_nid2sn(kind), bits};
   if (kind != kEc) return std::nullopt;
   char name[80];
   size_t length = 0;
-  if (lib_.EVP_PKEY_get_group_name(key.get(), name, sizeof name, &length) != 1) length = 0;
+  if (lib.EVP_PKEY_get_group_name(ephemeral_key_.get(), name, sizeof name, &length) != 1) length = 0;
   return EphemeralKey{"ECDH", std::string(name, length), bits};
-}
-
-SslFacts::Der SslFacts::export_keying_material(size_t length, const std::string& label,
-                                               const std::optional<Bytes>& context) {
-  Der out(length);
-  const Bytes given = context.value_or(Bytes());
-  int done = lib_.SSL_export_keying_material(ssl_, out.data(), out.size(), label.data(), label.size(),
-                                             given.data(), given.size(), context ? 1 : 0);
-  if (done != 1) out.clear();
-  return out;
 }
 
 }  // namespace ktls::tls

@@ -309,17 +309,7 @@ void SslHandshake::sent(Bytes data) {
   if (last_sent_.size() > kLastSent) last_sent_.erase(last_sent_.begin(), last_sent_.end() - kLastSent);
 }
 
-SslHandshake::Random SslHandshake::client_random() const {
-  Random random = {};
-  lib_.SSL_get_client_random(ssl_, random.data(), random.size());
-  return random;
-}
-
-SslHandshake::Random SslHandshake::server_random() const {
-  Random random = {};
-  lib_.SSL_get_server_random(ssl_, random.data(), random.size());
-  return random;
-}
+const char* SslHandshake::server_name() const { return lib_.SSL_get_servername(ssl_, kHostName); }
 
 void SslHandshake::end() {
   ended_ = true;

@@ -5,7 +5,6 @@
 // the handshake, which belongs to the record layer.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -57,8 +56,6 @@ class SslHandshake {
   };
 
   enum class Step { done, waiting, failed };
-  static constexpr size_t kRandomLength = 32;
-  using Random = std::array<uint8_t, kRandomLength>;
 
   // Null without memory. `wire` outlives this.
   static std::unique_ptr<SslHandshake> create(const SslContext& context, Options options, Wire& wire);
@@ -88,15 +85,15 @@ class SslHandshake {
   uint64_t sent_after_finished() const { return sent_after_finished_; }
   // The end of all output so far: 64 bytes, or as many as there were.
   Bytes last_sent() const { return last_sent_; }
-  Random client_random() const;
-  Random server_random() const;
+  // What the client calls the server, so far; null where it gave no name.
+  const char* server_name() const;
   // For what it knows.
   Ssl* ssl() const { return ssl_; }
 
   // From here on nothing that OpenSSL writes goes anywhere.
   void end();
-  // The same when the handshake is done, and frees what the SSL object, kept for what it knows, needs no
-  // more. Not in a callback.
+  // The same when the handshake is done, and frees what the SSL object, kept for tickets, needs no more. Not
+  // in a callback.
   void retire();
   // Gives a record to the SSL object that came after the handshake, through end() or not.
   void feed(Bytes record);

@@ -39,7 +39,7 @@ function dial(t: Test, port: number) {
 }
 
 t.test('answers that end the handshake', async (t) => {
-  const answers: [string, Choose, object][] = [
+  const answers: [string, Choose, { code: string; message?: RegExp }][] = [
     ['an error', (_name, done) => done(new Error('no')), { code: 'ERR_KTLS_HANDSHAKE', message: /no/ }],
     [
       'an error, later',
@@ -47,7 +47,11 @@ t.test('answers that end the handshake', async (t) => {
       { code: 'ERR_KTLS_HANDSHAKE', message: /no/ },
     ],
     ['no context', (_name, done) => done(null, {} as never), { code: 'ERR_KTLS_INVALID_OPTION' }],
-    ['no context, later', (_name, done) => setImmediate(done, null, 5), { code: 'ERR_KTLS_INVALID_OPTION' }],
+    [
+      'no context, later',
+      (_name, done) => setImmediate(done, null, 5 as never),
+      { code: 'ERR_KTLS_INVALID_OPTION' },
+    ],
     [
       'an exception',
       () => {
