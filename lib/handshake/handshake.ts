@@ -245,6 +245,8 @@ class Handshake {
   private fail(error: Error): void {
     if (this.state === 'over') return;
     this.finish();
+    // Whoever judges the peer just now, and aborts that, finds nothing more to ask.
+    this.tls?.destroy();
     this.channel.close();
     this.reject(error);
   }

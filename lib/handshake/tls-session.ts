@@ -45,7 +45,7 @@ export class TlsSession {
     return this.#channel?.alpnProtocol ?? false;
   }
 
-  /** Whether the client proved that it holds the secret. A server's. */
+  /** Whether the client proved that it holds the secret. A server's, before the hand-over. */
   get usedPsk(): boolean {
     return this.#channel?.usedPsk ?? false;
   }

@@ -52,7 +52,7 @@ Napi::Value HandshakeChannel::last_sent(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value HandshakeChannel::used_psk(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), handshake_->used_psk());
+  return Napi::Boolean::New(info.Env(), handshake_ != nullptr && handshake_->used_psk());
 }
 
 Napi::Value HandshakeChannel::protocol(const Napi::CallbackInfo& info) {

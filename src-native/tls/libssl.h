@@ -66,14 +66,12 @@ using BioControl = long (*)(Bio*, int command, long number, void* pointer);
   F(long, SSL_CTX_ctrl, (SslCtx*, int command, long number, void* pointer))                             \
   F(void, SSL_CTX_free, (SslCtx*))                                                                      \
   F(X509Store*, SSL_CTX_get_cert_store, (const SslCtx*))                                                \
-  F(OpenSslStack*, SSL_CTX_get_client_CA_list, (const SslCtx*))                                         \
   F(SslKeylogCallback, SSL_CTX_get_keylog_callback, (const SslCtx*))                                    \
   F(void, SSL_CTX_set_keylog_callback, (SslCtx*, SslKeylogCallback))                                    \
   F(int, SSL_CTX_up_ref, (SslCtx*))                                                                     \
   F(void, SSL_SESSION_free, (SslSession*))                                                              \
   F(long, SSL_ctrl, (Ssl*, int command, long number, void* pointer))                                    \
   F(int, SSL_do_handshake, (Ssl*))                                                                      \
-  F(OpenSslStack*, SSL_dup_CA_list, (const OpenSslStack*))                                              \
   F(void, SSL_free, (Ssl*))                                                                             \
   F(int, SSL_free_buffers, (Ssl*))                                                                      \
   F(void, SSL_get0_alpn_selected, (const Ssl*, const uint8_t** name, unsigned* length))                 \
@@ -102,7 +100,6 @@ using BioControl = long (*)(Bio*, int command, long number, void* pointer);
   F(int, SSL_set_alpn_protos, (Ssl*, const uint8_t* protocols, unsigned length))                        \
   F(void, SSL_set_bio, (Ssl*, Bio * read, Bio * write))                                                 \
   F(void, SSL_set_cert_cb, (Ssl*, SslCertificateCallback, void* argument))                              \
-  F(void, SSL_set_client_CA_list, (Ssl*, OpenSslStack*))                                                \
   F(void, SSL_set_connect_state, (Ssl*))                                                                \
   F(int, SSL_set_ex_data, (Ssl*, int index, void* value))                                               \
   F(void, SSL_set_msg_callback, (Ssl*, SslMessageCallback))                                             \
@@ -118,7 +115,6 @@ using BioControl = long (*)(Bio*, int command, long number, void* pointer);
   F(int, X509_check_issued, (X509*, X509*))                                                             \
   F(void, X509_free, (X509*))                                                                           \
   F(int, X509_up_ref, (X509*))                                                                          \
-  F(const char*, X509_verify_cert_error_string, (long error))                                           \
   F(SslSession*, d2i_SSL_SESSION, (SslSession**, const uint8_t** data, long length))                    \
   F(int, i2d_SSL_SESSION, (const SslSession*, uint8_t** out))                                           \
   F(int, i2d_X509, (const X509*, uint8_t** out))

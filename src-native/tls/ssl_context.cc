@@ -5,10 +5,8 @@ namespace ktls::tls {
 namespace {
 
 // From OpenSSL's headers.
-constexpr int kExDataOfSsl = 0;           // CRYPTO_EX_INDEX_SSL
-constexpr int kApplicationData = 0;       // SSL_set_app_data()
-constexpr int kSetVerifyCertStore = 106;  // SSL_CTRL_SET_VERIFY_CERT_STORE
-constexpr long kWithReference = 1;
+constexpr int kExDataOfSsl = 0;      // CRYPTO_EX_INDEX_SSL
+constexpr int kApplicationData = 0;  // SSL_set_app_data()
 
 thread_local Ssl* created = nullptr;
 
@@ -48,12 +46,6 @@ Ssl* SslContext::create() const {
   return ssl;
 }
 
-bool SslContext::give_to(Ssl* ssl) const {
-  if (lib_.SSL_set_SSL_CTX(ssl, context_) != context_) return false;
-  X509Store* authorities = lib_.SSL_CTX_get_cert_store(context_);
-  if (lib_.SSL_ctrl(ssl, kSetVerifyCertStore, kWithReference, authorities) != 1) return false;
-  lib_.SSL_set_client_CA_list(ssl, lib_.SSL_dup_CA_list(lib_.SSL_CTX_get_client_CA_list(context_)));
-  return true;
-}
+bool SslContext::give_to(Ssl* ssl) const { return lib_.SSL_set_SSL_CTX(ssl, context_) == context_; }
 
 }  // namespace ktls::tls

@@ -1,4 +1,5 @@
 // A server that has to ask the program for its certificate, and a program that answers oddly.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createSecureContext } from 'node:tls';
 import t, { type Test } from 'tap';
@@ -123,4 +124,48 @@ t.test('a client that goes away while the server asks', async (t) => {
   await closed;
   answer?.();
   await t.rejects(server.next());
+});
+
+t.test('whom a name leads to has authorities of its own', async (t) => {
+  const others = new CertificateMaker(temporaryFolder(t));
+  const other = others.issue('other', 'DNS:other');
+  const authorities = [others.authority.cert, others.selfSigned('elsewhere').cert];
+  const theirs = createSecureContext({ cert: other.cert, key: other.key, ca: authorities });
+  const server = await listen(t, {
+    authentication: 'certificate',
+    secureContext: () => createSecureContext({ cert, key, ca }),
+    options: {
+      requestCert: true,
+      SNICallback: (name, done) => done(null, name === 'other' ? theirs : undefined),
+    },
+    verify: () => undefined,
+    identity: () => undefined,
+  });
+  for (const [servername, certificate, error] of [
+    ['localhost', maker.issue('member', 'DNS:member'), undefined],
+    ['other', maker.issue('member', 'DNS:member'), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['other', others.issue('member', 'DNS:member'), undefined],
+  ] as const) {
+    const { certFile, keyFile } = certificate;
+    const client = spawn(
+      'openssl',
+      [
+        ...['s_client', '-connect', `127.0.0.1:${server.port}`, '-servername', servername],
+        ...['-cert', certFile, '-key', keyFile],
+      ],
+      { stdio: ['pipe', 'pipe', 'ignore'] },
+    );
+    t.teardown(() => client.kill());
+    const { tls } = await server.next();
+    t.equal(tls.verifyError(), error, `${servername}: ${error}`);
+    t.equal(tls.getPeerCertificate().subject.CN, 'member');
+    let said = '';
+    for await (const data of client.stdout) {
+      said += data;
+      if (/^Requested Signature/m.test(said)) break;
+    }
+    t.equal(/^CN ?= ?elsewhere$/m.test(said), servername === 'other', 'the names that are sent');
+    client.kill();
+    tls.destroy();
+  }
 });
