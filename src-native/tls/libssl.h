@@ -36,7 +36,6 @@ using BioControl = long (*)(Bio*, int command, long number, void* pointer);
 // What a function gives, its name, what it takes: as in OpenSSL 3.
 #define KTLS_LIBSSL(F)                                                                                  \
   F(Bio*, BIO_new, (const BioMethod*))                                                                  \
-  F(int, BIO_up_ref, (Bio*))                                                                            \
   F(void, BIO_set_data, (Bio*, void* data))                                                             \
   F(void*, BIO_get_data, (Bio*))                                                                        \
   F(void, BIO_set_flags, (Bio*, int flags))                                                             \
