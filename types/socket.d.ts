@@ -257,7 +257,14 @@ export class KtlsSocket extends Duplex {
   getFinished(): Buffer | undefined;
   getPeerFinished(): Buffer | undefined;
   getSharedSigalgs(): string[];
-  exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer;
+  /**
+   * RFC 8446, 7.5; in TLS 1.2 RFC 5705.
+   *
+   * @param length - Bytes: at most 255 times those of the suite's hash.
+   * @param label - At most 249 bytes; in TLS 1.2 not one of TLS's own.
+   * @throws ERR_KTLS_INVALID_OPTION; ERR_KTLS_UNSUPPORTED when the socket was destroyed, or adopted
+   */
+  exportKeyingMaterial(length: number, label: string, context?: Buffer): Buffer;
 }
 
 export interface KtlsServerEvents {

@@ -120,7 +120,7 @@ export abstract class SocketFacts extends Duplex {
   getSharedSigalgs(): string[] {
     return this.#asked('getSharedSigalgs').getSharedSigalgs();
   }
-  exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer {
+  exportKeyingMaterial(length: number, label: string, context?: Buffer): Buffer {
     return this.#asked('exportKeyingMaterial').exportKeyingMaterial(length, label, context);
   }
 
