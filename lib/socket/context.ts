@@ -109,7 +109,8 @@ export async function socketServerContext(
 
 /** What is wrong with a client that has to show a certificate. */
 export function refusalOfClient(tls: TlsSession): Refusal | undefined {
-  if (tls.getPeerX509Certificate() === undefined && !tls.isSessionReused()) return certificateMissing();
+  // One that resumes has it in its ticket: a ticket without may be of a server that asks nobody.
+  if (tls.getPeerX509Certificate() === undefined) return certificateMissing();
   return refusalByChain(tls.verifyError());
 }
 

@@ -108,9 +108,7 @@ SslFacts::SslFacts(Ssl* ssl, bool server, const KeyLog& key_log) {
   lib.SSL_CTX_up_ref(context_.get());
   own_ = share(lib, lib.SSL_get_certificate(ssl));
   peer_.reset(lib.SSL_get1_peer_certificate(ssl));
-  verify_error_ = peer_ != nullptr  ? lib.SSL_get_verify_result(ssl)
-                  : session_reused_ ? kVerifyOk
-                                    : kNoIssuerCertificate;
+  verify_error_ = peer_ == nullptr ? kNoIssuerCertificate : lib.SSL_get_verify_result(ssl);
   OpenSslStack* sent = lib.SSL_get_peer_cert_chain(ssl);
   int sent_count = sent == nullptr ? 0 : lib.OPENSSL_sk_num(sent);
   for (int i = 0; i < sent_count; i++) {

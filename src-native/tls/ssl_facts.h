@@ -57,7 +57,7 @@ class SslFacts {
   const std::string& alpn_protocol() const { return alpn_protocol_; }
   bool session_reused() const { return session_reused_; }
 
-  // X509_V_OK (0), or what is wrong with the peer's chain. A peer that proved a PSK needs no certificate.
+  // X509_V_OK (0), or what is wrong with the peer's chain; also that there is none.
   long verify_error() const { return verify_error_; }
 
   // Of this end; empty where it has none.
