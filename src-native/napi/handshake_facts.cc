@@ -40,6 +40,7 @@ std::vector<HandshakeChannel::PropertyDescriptor> HandshakeChannel::facts() {
 }
 
 Napi::Value HandshakeChannel::secret(const Napi::CallbackInfo& info) {
+  if (handshake_ == nullptr) return info.Env().Undefined();
   return copy_or_undefined(info.Env(), handshake_->key_log().secret(info[0].As<Napi::String>().Utf8Value()));
 }
 

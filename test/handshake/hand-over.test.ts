@@ -374,6 +374,7 @@ t.test('what the handshake knows can be let go, and the connection goes on', asy
   t.equal(ours.tls.getPeerCertificate(), null);
   t.equal(ours.tls.getCipher(), undefined);
   t.throws(() => ours.tls.exportKeyingMaterial(32, 'label'), { code: 'ERR_KTLS_UNSUPPORTED' });
+  t.throws(() => ours.feedTicket?.(Buffer.alloc(8)), /left no SERVER_TRAFFIC_SECRET_0/);
   await converse(t, ours, theirs);
 });
 
