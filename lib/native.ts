@@ -313,6 +313,8 @@ export interface Addon {
   readCached(fd: number, offset: number, into: Uint8Array): number;
   HandshakeChannel: HandshakeChannelConstructor;
   RecordKey: RecordKeyConstructor;
+  /** HKDF-Expand-Label (RFC 8446, 7.1) with the suite's hash; `label` without 'tls13 '. */
+  expandLabel(cipher: CipherName, secret: Buffer, label: Buffer, context: Buffer, length: number): Buffer;
   Relay: NativeRelayConstructor;
   sockmapSupport(): SockmapSupport;
   Socket: NativeSocketConstructor;

@@ -1,14 +1,13 @@
 // Keying material for other protocols, out of what a handshake agreed on (RFC 8446, 7.5; RFC 5705).
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import { KtlsError } from '../errors';
-import type { Version } from './cipher';
+import { native } from '../native';
+import { SUITES } from './cipher';
+import type { Agreement } from './tls-session';
 import { prf } from './tls12-keys';
 
-export interface ExporterKeys {
-  version: Version;
-  /** The suite's. */
-  hash: 'sha256' | 'sha384';
+export interface ExporterKeys extends Agreement {
   /** The exporter_master_secret; in TLS 1.2 the master secret. */
   secret: Buffer;
   randoms: { client: Buffer; server: Buffer };
@@ -18,6 +17,7 @@ const MOST_BLOCKS = 255;
 /** One byte counts it, with 'tls13 ' before it (RFC 8446, 7.1). */
 const LONGEST_LABEL = 249;
 const LONGEST_CONTEXT = 65_535;
+const EXPORTER = Buffer.from('exporter');
 /** What TLS 1.2 derives by the same function (RFC 5246; RFC 7627). */
 const TAKEN = [
   'client finished',
@@ -29,57 +29,30 @@ const TAKEN = [
 
 /** @throws ERR_KTLS_INVALID_OPTION */
 export function exportKeyingMaterial(
-  { version, hash, secret, randoms }: ExporterKeys,
+  { version, cipher, secret, randoms }: ExporterKeys,
   length: number,
   label: string,
   context?: Uint8Array,
 ): Buffer {
-  const labelLength = Buffer.byteLength(label, 'latin1');
+  const { hash } = SUITES[cipher];
+  const name = Buffer.from(label, 'latin1');
   const most = MOST_BLOCKS * digest(hash, '').length;
   if (!Number.isInteger(length) || length < 1 || length > most) {
     throw invalid('length', `must be an integer from 1 to ${most}`);
   }
-  if (labelLength > LONGEST_LABEL || (version === 'TLSv1.2' && TAKEN.includes(label))) {
+  if (name.length > LONGEST_LABEL || (version === 'TLSv1.2' && TAKEN.includes(label))) {
     throw invalid('label', `must have at most ${LONGEST_LABEL} bytes, and not be one of TLS's own`);
   }
   if (version === 'TLSv1.3') {
-    const derived = expandLabel(hash, secret, label, digest(hash, ''), secret.length);
-    return expandLabel(hash, derived, 'exporter', digest(hash, context ?? ''), length);
+    const { expandLabel } = native();
+    const derived = expandLabel(cipher, secret, name, digest(hash, ''), secret.length);
+    return expandLabel(cipher, derived, EXPORTER, digest(hash, context ?? ''), length);
   }
   if (context !== undefined && context.length > LONGEST_CONTEXT) {
     throw invalid('context', `must have at most ${LONGEST_CONTEXT} bytes`);
   }
   const given = context === undefined ? [] : [uint16(context.length), context];
   return prf(hash, secret, label, Buffer.concat([randoms.client, randoms.server, ...given]), length);
-}
-
-/** HKDF-Expand-Label: RFC 8446, 7.1; RFC 5869, 2.3. */
-function expandLabel(
-  hash: ExporterKeys['hash'],
-  secret: Buffer,
-  label: string,
-  context: Buffer,
-  length: number,
-): Buffer {
-  const name = Buffer.from(`tls13 ${label}`, 'latin1');
-  const info = Buffer.concat([
-    uint16(length),
-    Buffer.of(name.length),
-    name,
-    Buffer.of(context.length),
-    context,
-  ]);
-  const blocks: Buffer[] = [];
-  let block = Buffer.alloc(0);
-  for (let have = 0; have < length; have += block.length) {
-    block = createHmac(hash, secret)
-      .update(block)
-      .update(info)
-      .update(Buffer.of(blocks.length + 1))
-      .digest();
-    blocks.push(block);
-  }
-  return Buffer.concat(blocks).subarray(0, length);
 }
 
 function digest(hash: string, data: string | Uint8Array): Buffer {

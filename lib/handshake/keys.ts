@@ -1,9 +1,8 @@
 // The keys of one connection, from what its handshake agreed on, and what its records looked like.
-import { type CipherName, native, type TrafficState } from '../native';
-import { recordCipher, type Version } from './cipher';
+import { native, type TrafficState } from '../native';
 import { ALERTS, type AlertName, type Role } from './failure';
 import type { NativeHandshakeChannel, NativeRecordKey } from './native';
-import type { TlsSession } from './tls-session';
+import type { Agreement, TlsSession } from './tls-session';
 import { tls12States } from './tls12-keys';
 
 /** RFC 8446, 5.1. */
@@ -12,17 +11,12 @@ const MAX_PLAINTEXT = 16384;
 
 const FATAL = 2;
 
-export interface Agreement {
-  version: Version;
-  cipher: CipherName;
-}
-
 export class HandshakeKeys {
   private known: Agreement | undefined;
 
   constructor(
     private readonly role: Role,
-    private readonly tls: Pick<TlsSession, 'getProtocol' | 'getCipher'>,
+    private readonly tls: Pick<TlsSession, 'agreed'>,
     private readonly channel: Pick<
       NativeHandshakeChannel,
       'secret' | 'sentAfterFinished' | 'lastSent' | 'randoms'
@@ -31,16 +25,8 @@ export class HandshakeKeys {
 
   /** @throws where it is something that the record layers do not know. */
   get agreed(): Agreement {
-    this.known ??= this.ask();
+    this.known ??= this.tls.agreed();
     return this.known;
-  }
-
-  private ask(): Agreement {
-    const version = this.tls.getProtocol() as Version;
-    const { standardName = '' } = this.tls.getCipher() ?? {};
-    const cipher = recordCipher(standardName, version);
-    if (cipher === undefined) throw new Error(`OpenSSL negotiated ${version} ${standardName}`);
-    return { version, cipher };
   }
 
   /** What the record layers start with, once all that the handshake wrote is out. */

@@ -4,7 +4,7 @@ import type { DetailedPeerCertificate, EphemeralKeyInfo, PeerCertificate } from 
 
 import { KtlsError } from '../errors';
 import type { CipherName } from '../native';
-import { recordCipher, SUITES, type Version } from './cipher';
+import { recordCipher, type Version } from './cipher';
 import { exportKeyingMaterial } from './exporter';
 import type { NativeHandshakeChannel, NativeHandshakeOptions, NativeTlsContext } from './native';
 import { verifyErrorName } from './verify-error';
@@ -13,6 +13,12 @@ export interface CipherNameAndProtocol {
   name: string;
   standardName: string;
   version: string;
+}
+
+/** What the record layers are told. */
+export interface Agreement {
+  version: Version;
+  cipher: CipherName;
 }
 
 /** Each method is that of tls.TLSSocket; after destroy() there is nothing to tell. */
@@ -67,6 +73,15 @@ export class TlsSession {
 
   getCipher(): CipherNameAndProtocol | undefined {
     return this.#channel?.cipher();
+  }
+
+  /** @throws where it is something that the record layers do not know. */
+  agreed(): Agreement {
+    const version = this.getProtocol() as Version;
+    const { standardName = '' } = this.getCipher() ?? {};
+    const cipher = recordCipher(standardName, version);
+    if (cipher === undefined) throw new Error(`OpenSSL negotiated ${version} ${standardName}`);
+    return { version, cipher };
   }
 
   getSession(): Buffer | undefined {
@@ -125,10 +140,11 @@ export class TlsSession {
     if (this.#channel === undefined) {
       throw new KtlsError('ERR_KTLS_UNSUPPORTED', 'exportKeyingMaterial(): the socket was destroyed');
     }
-    const version = this.#channel.protocol as Version;
-    const cipher = recordCipher(this.#channel.cipher().standardName, version) as CipherName;
-    const { hash } = SUITES[cipher];
-    const keys = { version, hash, secret: this.#channel.exporterSecret(), randoms: this.#channel.randoms() };
+    const keys = {
+      ...this.agreed(),
+      secret: this.#channel.exporterSecret(),
+      randoms: this.#channel.randoms(),
+    };
     return exportKeyingMaterial(keys, length, String(label), context);
   }
 }

@@ -20,7 +20,7 @@ export function serverSocket(
   const { tls } = established;
   const judged =
     authentication === 'secret'
-      ? { authorized: true, authorizationError: undefined }
+      ? authorization(undefined)
       : requestCert
         ? authorization(tls.verifyError())
         : { authorized: false, authorizationError: undefined };

@@ -1,5 +1,5 @@
-// Records of one direction, one at a time: the few that lib/handshake has to make by itself. Bulk data never
-// comes here. lib/native.ts documents what JavaScript sees.
+// Records of one direction, one at a time, and secrets derived from others: the few that lib/handshake has to
+// make by itself. Bulk data never comes here. lib/native.ts documents what JavaScript sees.
 #include <string.h>
 
 #include <memory>
@@ -8,6 +8,7 @@
 #include "napi/create_connection.h"
 #include "napi/error.h"
 #include "napi/values.h"
+#include "tls/key_schedule.h"
 #include "tls/record_protection.h"
 
 namespace ktls::napi {
@@ -51,9 +52,26 @@ class RecordKey : public Napi::ObjectWrap<RecordKey> {
   std::unique_ptr<tls::RecordProtection> protection_;
 };
 
+Napi::Value expand_label(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::optional<tls::CipherSuite> suite = tls::cipher_by_name(info[0].As<Napi::String>().Utf8Value());
+  auto secret = info[1].As<Napi::Buffer<uint8_t>>();
+  auto label = info[2].As<Napi::Buffer<char>>();
+  auto context = info[3].As<Napi::Buffer<uint8_t>>();
+  auto out = Napi::Buffer<uint8_t>::New(env, info[4].As<Napi::Number>().Uint32Value());
+  Status done = Status::fail(Code::invalid_option, "no such cipher");
+  if (suite) {
+    done = tls::hkdf_expand_label(*suite, {secret.Data(), secret.Length()}, {label.Data(), label.Length()},
+                                  {context.Data(), context.Length()}, {out.Data(), out.Length()});
+  }
+  if (!done.ok()) throw_error(env, done);
+  return out;
+}
+
 }  // namespace
 
 void export_record_key(Napi::Env env, Napi::Object exports) {
+  exports.Set("expandLabel", Napi::Function::New(env, expand_label, "expandLabel"));
   exports.Set("RecordKey", RecordKey::define(env));
 }
 

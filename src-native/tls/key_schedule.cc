@@ -52,8 +52,9 @@ Status hkdf_expand_label(CipherSuite suite, Bytes secret, std::string_view label
                          MutableBytes out) {
   constexpr std::string_view prefix = "tls13 ";
   // struct HkdfLabel: uint16 length; opaque label<7..255>; opaque context<0..255>.
-  uint8_t info[256];
-  if (prefix.size() + label.size() + context.size() + 4 > sizeof info) {
+  constexpr size_t longest = 255;
+  uint8_t info[2 + 1 + longest + 1 + longest];
+  if (prefix.size() + label.size() > longest || context.size() > longest) {
     return Status::fail(Code::invalid_option, "HKDF-Expand-Label: too long");
   }
   size_t at = 0;

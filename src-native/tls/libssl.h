@@ -125,6 +125,10 @@ struct Libssl {
 #undef KTLS_DECLARE
 };
 
+// From OpenSSL's headers, for whoever asks an SSL object.
+inline constexpr int kHostName = 0;    // TLSEXT_NAMETYPE_host_name
+inline constexpr int kTls13 = 0x0304;  // TLS1_3_VERSION
+
 // Null where the runtime has none, or one that is not OpenSSL 3. Looked up at the first call, once;
 // thread-safe.
 const Libssl* libssl();

@@ -35,17 +35,17 @@ SslContext::SslContext(const Libssl& lib, const Ssl* lender)
     : lib_(lib),
       context_(lib.SSL_get_SSL_CTX(lender)),
       application_data_(lib.SSL_get_ex_data(lender, kApplicationData)) {
-  lib.SSL_CTX_up_ref(context_);
+  lib.SSL_CTX_up_ref(context_.get());
 }
 
-SslContext::~SslContext() { lib_.SSL_CTX_free(context_); }
-
 Ssl* SslContext::create() const {
-  Ssl* ssl = lib_.SSL_new(context_);
+  Ssl* ssl = lib_.SSL_new(context_.get());
   if (ssl != nullptr) lib_.SSL_set_ex_data(ssl, kApplicationData, application_data_);
   return ssl;
 }
 
-bool SslContext::give_to(Ssl* ssl) const { return lib_.SSL_set_SSL_CTX(ssl, context_) == context_; }
+bool SslContext::give_to(Ssl* ssl) const {
+  return lib_.SSL_set_SSL_CTX(ssl, context_.get()) == context_.get();
+}
 
 }  // namespace ktls::tls

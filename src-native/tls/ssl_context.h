@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "tls/libssl.h"
+#include "tls/ssl_reference.h"
 
 namespace ktls::tls {
 
@@ -19,9 +20,6 @@ class SslContext {
   // That of the SSL object which `make` creates in this thread. Null where it creates none, or where there is
   // no OpenSSL. Whatever holds the SSL object must outlive this and each SSL object of it.
   static std::unique_ptr<SslContext> take(const std::function<void()>& make);
-  ~SslContext();
-  SslContext(const SslContext&) = delete;
-  SslContext& operator=(const SslContext&) = delete;
 
   // The caller's; null without memory.
   Ssl* create() const;
@@ -36,7 +34,7 @@ class SslContext {
   SslContext(const Libssl& lib, const Ssl* lender);
 
   const Libssl& lib_;
-  SslCtx* context_;
+  SslReference<SslCtx> context_;
   void* application_data_;
 };
 

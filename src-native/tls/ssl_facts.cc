@@ -9,7 +9,6 @@ namespace ktls::tls {
 namespace {
 
 // From OpenSSL's headers.
-constexpr int kHostName = 0;              // TLSEXT_NAMETYPE_host_name
 constexpr int kPeerTemporaryKey = 109;    // SSL_CTRL_GET_PEER_TMP_KEY
 constexpr long kVerifyOk = 0;             // X509_V_OK
 constexpr long kNoIssuerCertificate = 2;  // X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
@@ -22,7 +21,6 @@ constexpr int kX25519 = 1034;             // EVP_PKEY_X25519
 constexpr int kX448 = 1035;               // EVP_PKEY_X448
 constexpr int kEd25519 = 1087;            // EVP_PKEY_ED25519
 constexpr int kEd448 = 1088;              // EVP_PKEY_ED448
-constexpr int kTls13 = 0x0304;            // TLS1_3_VERSION
 // A chain that goes round has no end.
 constexpr size_t kLongestChain = 100;
 
@@ -39,16 +37,14 @@ SslReference<X509> share(const Libssl& lib, X509* certificate) {
   return SslReference<X509>(certificate);
 }
 
-struct FreeStoreContext {
-  void operator()(X509StoreCtx* context) const { libssl()->X509_STORE_CTX_free(context); }
-};
-
-SslFacts::Der to_der(const Libssl& lib, const X509* certificate) {
-  int length = lib.i2d_X509(certificate, nullptr);
+// By one of OpenSSL's i2d functions; empty where there is no object.
+template <typename Object>
+SslFacts::Der to_der(int (*encode)(const Object*, uint8_t**), const Object* object) {
+  int length = object == nullptr ? 0 : encode(object, nullptr);
   if (length <= 0) return {};
   SslFacts::Der der(length);
   uint8_t* out = der.data();
-  lib.i2d_X509(certificate, &out);
+  encode(object, &out);
   return der;
 }
 
@@ -58,7 +54,7 @@ bool is_issued(const Libssl& lib, X509* issuer, X509* subject) {
 
 // Among the authorities that the context trusts; null where it is none of them.
 SslReference<X509> trusted_issuer(const Libssl& lib, const SslCtx* context, X509* subject) {
-  std::unique_ptr<X509StoreCtx, FreeStoreContext> lookup(lib.X509_STORE_CTX_new());
+  SslReference<X509StoreCtx> lookup(lib.X509_STORE_CTX_new());
   X509Store* trusted = lib.SSL_CTX_get_cert_store(context);
   if (lookup == nullptr || lib.X509_STORE_CTX_init(lookup.get(), trusted, nullptr, nullptr) != 1) return {};
   X509* issuer = nullptr;
@@ -141,16 +137,14 @@ SslFacts::~SslFacts() { explicit_bzero(exporter_secret_.data(), exporter_secret_
 
 void SslFacts::update_session(Ssl* ssl) { session_.reset(libssl()->SSL_get1_session(ssl)); }
 
-SslFacts::Der SslFacts::certificate() const {
-  return own_ == nullptr ? Der() : to_der(*libssl(), own_.get());
-}
+SslFacts::Der SslFacts::certificate() const { return to_der(libssl()->i2d_X509, own_.get()); }
 
 std::vector<SslFacts::Der> SslFacts::peer_certificates(bool issuers) const {
   const Libssl& lib = *libssl();
   std::vector<Der> chain;
   SslReference<X509> last = share(lib, peer_.get());
   if (last == nullptr) return chain;
-  chain.push_back(to_der(lib, last.get()));
+  chain.push_back(to_der(lib.i2d_X509, last.get()));
   while (issuers && chain.size() < kLongestChain && !is_issued(lib, last.get(), last.get())) {
     auto found = std::ranges::find_if(sent_, [&](const SslReference<X509>& candidate) {
       return is_issued(lib, candidate.get(), last.get());
@@ -158,21 +152,13 @@ std::vector<SslFacts::Der> SslFacts::peer_certificates(bool issuers) const {
     SslReference<X509> issuer =
         found == sent_.end() ? trusted_issuer(lib, context_.get(), last.get()) : share(lib, found->get());
     if (issuer == nullptr) break;
-    chain.push_back(to_der(lib, issuer.get()));
+    chain.push_back(to_der(lib.i2d_X509, issuer.get()));
     last = std::move(issuer);
   }
   return chain;
 }
 
-SslFacts::Der SslFacts::session() const {
-  const Libssl& lib = *libssl();
-  int length = session_ == nullptr ? 0 : lib.i2d_SSL_SESSION(session_.get(), nullptr);
-  if (length <= 0) return {};
-  Der der(length);
-  uint8_t* out = der.data();
-  lib.i2d_SSL_SESSION(session_.get(), &out);
-  return der;
-}
+SslFacts::Der SslFacts::session() const { return to_der(libssl()->i2d_SSL_SESSION, session_.get()); }
 
 std::vector<std::string> SslFacts::shared_signature_algorithms() const {
   const Libssl& lib = *libssl();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,17 +11,9 @@
 #include "base/bytes.h"
 #include "tls/key_log.h"
 #include "tls/libssl.h"
+#include "tls/ssl_reference.h"
 
 namespace ktls::tls {
-
-struct FreeSslObject {
-  void operator()(EvpPkey* key) const { libssl()->EVP_PKEY_free(key); }
-  void operator()(SslCtx* context) const { libssl()->SSL_CTX_free(context); }
-  void operator()(SslSession* session) const { libssl()->SSL_SESSION_free(session); }
-  void operator()(X509* certificate) const { libssl()->X509_free(certificate); }
-};
-template <typename Object>
-using SslReference = std::unique_ptr<Object, FreeSslObject>;
 
 class SslFacts {
  public:

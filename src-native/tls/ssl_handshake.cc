@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tls/record_layer.h"
+#include "tls/ssl_reference.h"
 
 namespace ktls::tls {
 
@@ -34,8 +35,6 @@ constexpr int kSetStaple = 71;           // SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_
 constexpr long kOcsp = 1;                // TLSEXT_STATUSTYPE_ocsp
 constexpr int kStatusOk = 0;             // SSL_TLSEXT_ERR_OK
 constexpr int kStatusNone = 3;           // SSL_TLSEXT_ERR_NOACK
-constexpr int kHostName = 0;             // TLSEXT_NAMETYPE_host_name
-constexpr int kTls13 = 0x0304;           // TLS1_3_VERSION
 // RFC 8446, 4.
 constexpr uint8_t kServerHello = 2;
 constexpr uint8_t kFinished = 20;
@@ -231,10 +230,9 @@ void SslHandshake::set_up() {
   }
   if (options_.session.empty()) return;
   auto* der = reinterpret_cast<const uint8_t*>(options_.session.data());
-  SslSession* session = lib_.d2i_SSL_SESSION(nullptr, &der, static_cast<long>(options_.session.size()));
-  if (session == nullptr) return;
-  lib_.SSL_set_session(ssl_, session);
-  lib_.SSL_SESSION_free(session);
+  SslReference<SslSession> session(
+      lib_.d2i_SSL_SESSION(nullptr, &der, static_cast<long>(options_.session.size())));
+  if (session != nullptr) lib_.SSL_set_session(ssl_, session.get());
 }
 
 SslHandshake::~SslHandshake() {
@@ -267,10 +265,6 @@ void SslHandshake::on_message(bool written, int type, Bytes message) {
 }
 
 SslHandshake::Step SslHandshake::proceed() {
-  if (ended_) {
-    reason_ = "the handshake was ended";
-    return Step::failed;
-  }
   starved_ = false;
   lib_.ERR_clear_error();
   driving_ = true;

@@ -8,7 +8,7 @@ import type { ServerHandshakeOptions } from '../../lib/handshake/accept';
 import type { AcceptorOptions } from '../../lib/handshake/acceptor';
 import { CertificateMaker } from '../helpers/certificates';
 import { temporaryFolder } from '../helpers/temporary-folder';
-import { listen } from '../helpers/tls-pair';
+import { listen, openContext } from '../helpers/tls-pair';
 import { until } from '../helpers/until';
 
 const maker = new CertificateMaker(temporaryFolder(t));
@@ -21,13 +21,7 @@ type Choose = NonNullable<ServerHandshakeOptions['SNICallback']>;
 const serve = (t: Test, SNICallback: Choose, options: Partial<AcceptorOptions> = {}) =>
   listen(
     t,
-    {
-      authentication: 'certificate',
-      secureContext: () => secureContext,
-      options: { SNICallback },
-      verify: () => undefined,
-      identity: () => undefined,
-    },
+    openContext(() => secureContext, { SNICallback }),
     options,
   );
 
@@ -131,16 +125,15 @@ t.test('whom a name leads to has authorities of its own', async (t) => {
   const other = others.issue('other', 'DNS:other');
   const authorities = [others.authority.cert, others.selfSigned('elsewhere').cert];
   const theirs = createSecureContext({ cert: other.cert, key: other.key, ca: authorities });
-  const server = await listen(t, {
-    authentication: 'certificate',
-    secureContext: () => createSecureContext({ cert, key, ca }),
-    options: {
-      requestCert: true,
-      SNICallback: (name, done) => done(null, name === 'other' ? theirs : undefined),
-    },
-    verify: () => undefined,
-    identity: () => undefined,
-  });
+  const ours = createSecureContext({ cert, key, ca });
+  const options: ServerHandshakeOptions = {
+    requestCert: true,
+    SNICallback: (name, done) => done(null, name === 'other' ? theirs : undefined),
+  };
+  const server = await listen(
+    t,
+    openContext(() => ours, options),
+  );
   for (const [servername, certificate, error] of [
     ['localhost', maker.issue('member', 'DNS:member'), undefined],
     ['other', maker.issue('member', 'DNS:member'), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],

@@ -5,11 +5,12 @@ import { Socket } from 'node:net';
 import { connect, createSecureContext, createServer, type TLSSocket } from 'node:tls';
 import t from 'tap';
 
-import { clientContext, serverContext } from '../../lib/credentials';
+import { clientContext } from '../../lib/credentials';
+import type { ServerHandshakeOptions } from '../../lib/handshake/accept';
 import { CertificateMaker } from '../helpers/certificates';
 import { RecordSocket } from '../helpers/record';
 import { temporaryFolder } from '../helpers/temporary-folder';
-import { dial, listen } from '../helpers/tls-pair';
+import { dial, listen, openContext } from '../helpers/tls-pair';
 
 const maker = new CertificateMaker(temporaryFolder(t));
 const ca = maker.authority.cert;
@@ -23,18 +24,16 @@ t.test('a context shared with node:tls: each end has its own keys, and its own e
   t.teardown(() => theirServer.close());
   const { port: theirPort } = theirServer.address() as { port: number };
   let duringHandshake = () => {};
-  const ourServer = await listen(t, {
-    ...(await serverContext({ cert, key, ca })),
-    secureContext: () => shared,
-    options: {
-      ALPNCallback: ({ protocols }) => {
-        duringHandshake();
-        return protocols[0];
-      },
+  const options: ServerHandshakeOptions = {
+    ALPNCallback: ({ protocols }) => {
+      duringHandshake();
+      return protocols[0];
     },
-    verify: () => undefined,
-    identity: () => undefined,
-  });
+  };
+  const ourServer = await listen(
+    t,
+    openContext(() => shared, options),
+  );
   const ourClient = {
     ...(await clientContext({ cert, key, ca })),
     options: { secureContext: shared, ALPNProtocols: ['any'] },

@@ -11,7 +11,7 @@ import { tlsContext } from '../../lib/handshake/tls-context';
 import { CertificateMaker } from '../helpers/certificates';
 import { collectGarbage } from '../helpers/memory';
 import { temporaryFolder } from '../helpers/temporary-folder';
-import { dial, listen } from '../helpers/tls-pair';
+import { dial, listen, openContext } from '../helpers/tls-pair';
 import { until } from '../helpers/until';
 
 const maker = new CertificateMaker(temporaryFolder(t));
@@ -20,13 +20,10 @@ const { cert, key } = maker.issue('server', 'DNS:localhost,IP:127.0.0.1');
 const context = () => createSecureContext({ cert, key, ca });
 
 const ourServer = (t: Test, secureContext: SecureContext, options: ServerHandshakeOptions) =>
-  listen(t, {
-    authentication: 'certificate',
-    secureContext: () => secureContext,
-    options,
-    verify: () => undefined,
-    identity: () => undefined,
-  });
+  listen(
+    t,
+    openContext(() => secureContext, options),
+  );
 
 async function ourClient(ALPNProtocols: string[], secureContext = context()) {
   return { ...(await clientContext({ ca })), options: { secureContext, ALPNProtocols } };

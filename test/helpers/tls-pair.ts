@@ -1,4 +1,6 @@
-import type { ServerContext } from '../../lib/handshake/accept';
+import type { SecureContext } from 'node:tls';
+
+import type { ServerContext, ServerHandshakeOptions } from '../../lib/handshake/accept';
 import { Acceptor, type AcceptorOptions } from '../../lib/handshake/acceptor';
 import { type ClientContext, type ConnectBounds, connectTls, dialSocket } from '../../lib/handshake/connect';
 import type { Established } from '../../lib/handshake/handshake';
@@ -45,6 +47,15 @@ export async function listen(
   t.teardown(() => acceptor.close());
   const next = () => arrived.shift() ?? new Promise<Established>((resolve) => waiting.push(resolve));
   return { acceptor, port, next, errors };
+}
+
+/** Of a server that lets anybody in. */
+export function openContext(
+  secureContext: () => SecureContext,
+  options: ServerHandshakeOptions = {},
+): ServerContext {
+  const [verify, identity] = [() => undefined, () => undefined];
+  return { authentication: 'certificate', secureContext, options, verify, identity };
 }
 
 export async function dial(

@@ -18,9 +18,11 @@ const ticketKeys = Buffer.alloc(48, 7);
 async function serve(t: Test, options: object) {
   const outcomes: (boolean | string)[] = [];
   const authorized: boolean[] = [];
+  const names: unknown[] = [];
   const server = createServer({ cert, key, ca, ticketKeys, ...options }, (socket) => {
     outcomes.push(socket.isSessionReused());
     authorized.push(socket.authorized);
+    names.push(socket.getPeerCertificate().subject?.CN);
     socket.on('error', () => {});
     socket.end('.');
   });
@@ -28,7 +30,7 @@ async function serve(t: Test, options: object) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
-  return { port: (server.address() as { port: number }).port, outcomes, authorized };
+  return { port: (server.address() as { port: number }).port, outcomes, authorized, names };
 }
 
 /** The sessions that came, when the connection has ended. */
@@ -65,18 +67,11 @@ for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
   });
 
   t.test(`${version}: one with a certificate does`, async (t) => {
-    const { port, outcomes } = await serve(t, { requestCert: true });
-    const [session] = await visit(port, version, { cert: member.cert, key: member.key });
-    const seen: unknown[] = [];
-    const server = createServer({ cert, key, ca, ticketKeys, requestCert: true }, (socket) => {
-      seen.push(socket.isSessionReused(), socket.authorized, socket.getPeerCertificate().subject.CN);
-      socket.end('.');
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    t.teardown(() => server.close());
-    await visit((server.address() as { port: number }).port, version, { session });
-    t.same(seen, [true, true, 'member']);
-    t.equal(outcomes.length, 1);
+    const first = await serve(t, { requestCert: true });
+    const second = await serve(t, { requestCert: true });
+    const [session] = await visit(first.port, version, { cert: member.cert, key: member.key });
+    await visit(second.port, version, { session });
+    t.same([second.outcomes, second.authorized, second.names], [[true], [true], ['member']]);
+    t.equal(first.outcomes.length, 1);
   });
 }
