@@ -135,7 +135,12 @@ bool Relay::advance_half(Side source, Clock::time_point now, Pools& pools) {
     // What the kernel moved since the last look must be known before the idle limit is held to be reached.
     if (!noticed_ && !is_idle(now) && now < moving.mapped->check_at()) return false;
     auto finished = moving.mapped->check(now, options_.backlog_limit);
-    if (!finished.ok()) {
+    // A source that was reset after epoll's last answer looks like one that ended, but for a FIN that was
+    // counted and never came: its error says which it was.
+    Status reset = finished.ok() && !*finished ? Status() : pending_error(source);
+    if (!reset.ok()) {
+      fail(std::move(reset), source);
+    } else if (!finished.ok()) {
       fail(std::move(finished).status(), other(source));
     } else {
       moving.done = *finished;

@@ -85,6 +85,20 @@ TEST(reset_on_one_side_is_a_reset_on_the_other) {
   }
 }
 
+// Whatever the relay is about to look at when the reset comes.
+TEST(reset_is_a_reset_at_any_moment) {
+  auto relays = engine();
+  for (int i = 0; i < 6000; i++) {
+    Running running(*relays, in_mode(Mode::sockmap));
+    reset_on_close(running.a.get());
+    for (volatile int spin = i % 200 * 500; spin > 0;) spin = spin - 1;
+    running.a.reset();
+    Outcome outcome = running.wait();
+    CHECK_EQ(outcome.status.error_number(), ECONNRESET);
+    CHECK(outcome.side == Side::a);
+  }
+}
+
 TEST(reset_is_seen_while_nothing_can_be_written) {
   for (Mode mode : {Mode::automatic, Mode::copy, Mode::splice}) {
     auto relays = engine();
