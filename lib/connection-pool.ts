@@ -84,9 +84,14 @@ export class ConnectionPool {
 
   async #join(): Promise<void> {
     const { signal } = this.#closing;
-    const { connection } = await this.#dialer.dial(signal);
-    await sayHello(connection, { kind: 'join', token: this.#token }, this.#timeouts, signal);
-    if (signal.aborted) connection.close();
-    else this.#transfer.addConnection(connection);
+    this.#transfer.expectConnection();
+    try {
+      const { connection } = await this.#dialer.dial(signal);
+      await sayHello(connection, { kind: 'join', token: this.#token }, this.#timeouts, signal);
+      this.#transfer.addConnection(connection);
+    } catch (error) {
+      this.#transfer.callOffConnection();
+      throw error;
+    }
   }
 }

@@ -2,7 +2,7 @@
 import type { IncomingTransfer } from '../types/index';
 import { escapeText } from './errors';
 import type { Link } from './link';
-import type { Hello, NativeConnection, NativeTransfer } from './native';
+import type { Hello, NativeTransfer } from './native';
 import { Transfer } from './transfer-handle';
 import { publicProgress, publicResult } from './transfer-result';
 
@@ -11,7 +11,6 @@ export class Incoming extends Transfer implements IncomingTransfer {
   readonly peer: string;
   readonly path: string;
   readonly pathBuffer: Buffer;
-  readonly #native: NativeTransfer;
 
   /** `first` has said HELLO and been answered; it belongs to the transfer from here on. */
   constructor(native: NativeTransfer, first: Link, hello: Hello, signal: AbortSignal | undefined) {
@@ -25,19 +24,10 @@ export class Incoming extends Transfer implements IncomingTransfer {
       return publicResult(await running, startedAt, first);
     }, signal);
     this.markHandled();
-    this.#native = native;
     this.kind = hello.kind === 'pull' ? 'pull' : 'push';
     this.peer = first.peer;
     this.pathBuffer = joinPath(hello.path ?? []);
     this.path = escapeText(this.pathBuffer);
-  }
-
-  connectionsOpen(): number {
-    return this.#native.connectionsOpen();
-  }
-
-  addConnection(connection: NativeConnection): void {
-    this.#native.addConnection(connection);
   }
 }
 

@@ -147,9 +147,15 @@ export interface NativeTransfer {
    * cannot be changed: the initiator then opens another, joins, and adds it.
    */
   run(first: NativeConnection, onConnectionNeeded: () => void): Promise<NativeResult>;
-  /** A joined connection. Ownership moves to the transfer. */
+  /**
+   * Before HELLO or HELLO_OK is said on a further connection: addConnection() or callOffConnection() follows. The
+   * transfer does not end for want of connections meanwhile.
+   */
+  expectConnection(): void;
+  /** The one expected, joined. Ownership moves to the transfer. */
   addConnection(connection: NativeConnection): void;
-  /** How many are not closed yet. */
+  callOffConnection(): void;
+  /** How many are not closed yet, with those expected. */
   connectionsOpen(): number;
   progress(): NativeProgress;
   /** run() rejects with ABORT_ERR within milliseconds, or can no longer be called. Idempotent. */

@@ -37,11 +37,10 @@ const LAST_WORDS_MS = 1000;
 /** A transfer from the moment a token is given out for it. */
 interface Session {
   granted: number;
-  /** Connections that have asked to join and are not the transfer's yet. */
-  joining: number;
-  /** Resolves when `transfer` is set, or when it is known that it never will be. */
+  end: NativeTransfer;
+  /** Resolves when `end` runs, or when it is known that it never will. */
   started: Promise<void>;
-  transfer?: Incoming;
+  running: boolean;
 }
 
 export function createReceiver(options: ReceiverOptions): Receiver {
@@ -158,7 +157,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements DeclaredRe
     const granted = Math.min(hello.connections ?? 1, this.#options.maxConnections ?? DEFAULTS.maxConnections);
     const end = this.#createNative(hello);
     const accepted = link.connection.accept({ token, connections: granted }, this.#timeouts.handshake);
-    const session: Session = { granted, joining: 0, started: accepted.catch(() => {}) };
+    const session: Session = { granted, end, started: accepted.catch(() => {}), running: false };
     const key = token.toString('hex');
     this.#sessions.set(key, session);
     try {
@@ -173,7 +172,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements DeclaredRe
   }
 
   #run(key: string, session: Session, transfer: Incoming): void {
-    session.transfer = transfer;
+    session.running = true;
     this.#transfers.add(transfer);
     const forget = () => {
       this.#sessions.delete(key);
@@ -188,23 +187,21 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements DeclaredRe
     const session = this.#sessions.get(token.toString('hex'));
     // A connection that was dialled for a transfer which has just ended: nobody's error.
     if (session === undefined) return this.#turnAway(link, 'the transfer to join has ended');
-    const open = session.joining + (session.transfer?.connectionsOpen() ?? 1);
-    if (open >= session.granted + REPLACEMENTS) {
+    const { granted, end } = session;
+    const open = end.connectionsOpen() + (session.running ? 0 : 1);
+    if (open >= granted + REPLACEMENTS) {
       return this.#refuse(link, `${open} connections take part already`);
     }
-    session.joining += 1;
+    end.expectConnection();
     try {
-      await link.connection.accept({ token, connections: session.granted }, this.#timeouts.handshake);
+      await link.connection.accept({ token, connections: granted }, this.#timeouts.handshake);
       await session.started;
-    } finally {
-      session.joining -= 1;
+    } catch (error) {
+      end.callOffConnection();
+      throw error;
     }
-    // Both continue after the same promise, #begin first: by now there is a transfer, or never will be.
-    if (session.transfer !== undefined && this.#transfers.has(session.transfer)) {
-      session.transfer.addConnection(link.connection);
-    } else {
-      link.connection.close();
-    }
+    // Both continue after the same promise, #begin first: by now it runs, or what is added is dropped.
+    end.addConnection(link.connection);
   }
 
   /** Why not; null when there is no reason. */

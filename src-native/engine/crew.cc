@@ -26,16 +26,30 @@ Status Crew::start(std::unique_ptr<Link> first) {
   return Status();
 }
 
+void Crew::expect() {
+  std::lock_guard lock(mutex_);
+  expected_++;
+}
+
+void Crew::call_off() {
+  {
+    std::lock_guard lock(mutex_);
+    expected_--;
+  }
+  changed_.notify_all();
+}
+
 void Crew::add(std::unique_ptr<Link> link) {
   {
     std::lock_guard lock(mutex_);
-    if (!running_) {
-      if (!over_) early_.push_back(std::move(link));
+    if (!running_ && !over_) {
+      early_.push_back(std::move(link));
       return;
     }
   }
   Status hired = hire(std::move(link));
   if (!hired.ok()) session_.fail(hired);
+  call_off();  // expected no longer, but only once it is there
 }
 
 Status Crew::hire(std::unique_ptr<Link> link) {
@@ -64,17 +78,26 @@ void Crew::join() {
   std::vector<std::unique_ptr<Link>> dropped;
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return connected_ == 0; });
+    for (;;) {
+      if (connected_ > 0) {
+        changed_.wait(lock);
+      } else if (expected_ > 0 && running_ && !over_ && !session_.stopped()) {
+        changed_.wait_for(lock, kGlance);
+      } else {
+        break;
+      }
+    }
     over_ = true;
     ended = std::move(threads_);
     dropped = std::move(early_);
+    expected_ -= static_cast<uint32_t>(dropped.size());
   }
   for (std::thread& thread : ended) thread.join();
 }
 
 uint32_t Crew::open() const {
   std::lock_guard lock(mutex_);
-  return connected_ + static_cast<uint32_t>(early_.size());
+  return connected_ + expected_;
 }
 
 uint32_t Crew::used() const {
@@ -96,6 +119,11 @@ bool Crew::leave_work() {
   over_ = true;
   while (connected_ > 1 && !session_.stopped()) changed_.wait_for(lock, kGlance);
   return true;
+}
+
+void Crew::close() {
+  std::lock_guard lock(mutex_);
+  over_ = true;
 }
 
 bool Crew::await_replacement(const std::function<void()>& ask) {

@@ -23,12 +23,18 @@ class Crew {
 
   // The first connection, and those that were added before it. Nothing runs when it fails.
   Status start(std::unique_ptr<Link> first);
-  // From any thread, at any time. Kept until start(); dropped when the session stopped or the work is over.
+  // Announces an add(), which call_off() takes back. A peer may end all other connections as soon as it
+  // knows of the new one: that must not be the end of the transfer here, where it may be known a moment
+  // later. These three from any thread, at any time.
+  void expect();
+  void call_off();
+  // Kept until start(); dropped when the session stopped or the work is over.
   void add(std::unique_ptr<Link> link);
-  // Blocks until every connection has ended, and no thread is left. What is added later is dropped.
+  // Blocks until every connection has ended, no other is expected that could go on, and no thread is left.
+  // What is added later is dropped.
   void join();
 
-  // Connections that are not closed yet.
+  // Connections that are not closed yet, and those expected.
   uint32_t open() const;
   // Connections that had a worker.
   uint32_t used() const;
@@ -40,6 +46,8 @@ class Crew {
   // A worker has no work left. True for the last one: all others have closed their connections then, and
   // nobody joins any more.
   bool leave_work();
+  // Nobody joins any more, whoever is expected.
+  void close();
   // Calls `ask`, then waits for a connection that takes the caller's place. False when the session stopped.
   bool await_replacement(const std::function<void()>& ask);
 
@@ -55,7 +63,8 @@ class Crew {
   std::list<std::thread> threads_;
   std::vector<std::unique_ptr<Link>> early_;  // added before start()
   uint32_t connected_ = 0;                    // connections not yet closed
-  uint32_t working_ = 0;                      // of them: with a worker that may take work
+  uint32_t expected_ = 0;                     // announced, neither added nor called off
+  uint32_t working_ = 0;                      // of connected_: with a worker that may take work
   uint32_t used_ = 0;
   uint32_t wanted_ = 0;  // replacements that were asked for and have not come
   uint32_t spare_ = 0;   // that have come, not yet claimed

@@ -36,9 +36,10 @@ class Receiver {
   // Blocks until the transfer has ended and no thread is left. Success means: everything the sender
   // counted is under its final name. After a failure nothing of it is under a temporary one.
   Status run(std::unique_ptr<Link> first);
-  // From any thread, at any time. Comes too late when the transfer has ended: the link is then dropped.
+  // See Crew. A link that comes when the transfer has ended is dropped.
+  void expect() { crew_.expect(); }
+  void call_off() { crew_.call_off(); }
   void add(std::unique_ptr<Link> link) { crew_.add(std::move(link)); }
-  // Connections that are not closed yet.
   uint32_t connections_open() const { return crew_.open(); }
 
   Session& session() { return *session_; }

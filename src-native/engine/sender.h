@@ -57,9 +57,10 @@ class Sender {
 
   // Blocks until the transfer has ended and no thread is left.
   Status run(std::unique_ptr<Link> first);
-  // From any thread, at any time. Comes too late when the transfer has ended: the link is then dropped.
+  // See Crew. A link that comes when the transfer has ended is dropped.
+  void expect() { crew_.expect(); }
+  void call_off() { crew_.call_off(); }
   void add(std::unique_ptr<Link> link) { crew_.add(std::move(link)); }
-  // Connections that are not closed yet.
   uint32_t connections_open() const { return crew_.open(); }
 
   Session& session() { return *session_; }

@@ -116,14 +116,17 @@ template <typename Engine>
 Napi::Function TransferHandle<Engine>::define(Napi::Env env) {
   using Handle = TransferHandle<Engine>;
   using Wrap = Napi::ObjectWrap<Handle>;
-  return Wrap::DefineClass(env, class_name<Engine>(),
-                           {
-                               Wrap::template InstanceMethod<&Handle::run>("run"),
-                               Wrap::template InstanceMethod<&Handle::add_connection>("addConnection"),
-                               Wrap::template InstanceMethod<&Handle::connections_open>("connectionsOpen"),
-                               Wrap::template InstanceMethod<&Handle::progress>("progress"),
-                               Wrap::template InstanceMethod<&Handle::cancel>("cancel"),
-                           });
+  return Wrap::DefineClass(
+      env, class_name<Engine>(),
+      {
+          Wrap::template InstanceMethod<&Handle::run>("run"),
+          Wrap::template InstanceMethod<&Handle::expect_connection>("expectConnection"),
+          Wrap::template InstanceMethod<&Handle::add_connection>("addConnection"),
+          Wrap::template InstanceMethod<&Handle::call_off_connection>("callOffConnection"),
+          Wrap::template InstanceMethod<&Handle::connections_open>("connectionsOpen"),
+          Wrap::template InstanceMethod<&Handle::progress>("progress"),
+          Wrap::template InstanceMethod<&Handle::cancel>("cancel"),
+      });
 }
 
 template <typename Engine>
@@ -183,9 +186,24 @@ Napi::Value TransferHandle<Engine>::run(const Napi::CallbackInfo& info) {
 }
 
 template <typename Engine>
+void TransferHandle<Engine>::expect_connection(const Napi::CallbackInfo&) {
+  if (state_->engine) state_->engine->expect();
+}
+
+template <typename Engine>
+void TransferHandle<Engine>::call_off_connection(const Napi::CallbackInfo&) {
+  if (state_->engine) state_->engine->call_off();
+}
+
+template <typename Engine>
 void TransferHandle<Engine>::add_connection(const Napi::CallbackInfo& info) {
   std::unique_ptr<engine::Link> link = ConnectionHandle::take(info[0]);
-  if (link && state_->engine) state_->engine->add(std::move(link));
+  if (!state_->engine) return;
+  if (link) {
+    state_->engine->add(std::move(link));
+  } else {
+    state_->engine->call_off();
+  }
 }
 
 template <typename Engine>

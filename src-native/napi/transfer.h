@@ -36,6 +36,8 @@ class TransferHandle : public Napi::ObjectWrap<TransferHandle<Engine>> {
 
   Napi::Value run(const Napi::CallbackInfo& info);
   void add_connection(const Napi::CallbackInfo& info);
+  void expect_connection(const Napi::CallbackInfo& info);
+  void call_off_connection(const Napi::CallbackInfo& info);
   Napi::Value connections_open(const Napi::CallbackInfo& info);
   Napi::Value progress(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);

@@ -149,25 +149,35 @@ class Transfer {
     std::thread receiving([&] { outcome.receiver = receiver->run(std::move(first.server)); });
     std::thread sending([&] { outcome.sender = sender->run(std::move(first.client)); });
     for (Links& links : later) {
+      receiver->expect();
       receiver->add(std::move(links.server));
+      sender->expect();
       sender->add(std::move(links.client));
     }
     sending.join();
     receiving.join();
+    for (std::thread& thread : late) thread.join();
     return outcome;
   }
 
   void add(const LinkOptions& how) {
     Links links = link_pair(how);
-    receiver->add(std::move(links.server));
+    receiver->expect();
+    sender->expect();
     sender->add(std::move(links.client));
     added++;
+    if (receiver_is_late.count() == 0) return receiver->add(std::move(links.server));
+    late.emplace_back([this, link = std::move(links.server)]() mutable {
+      std::this_thread::sleep_for(receiver_is_late);
+      receiver->add(std::move(link));
+    });
   }
 
   // One more connection, from which nobody reads: what the sender gives it never arrives, and without that
   // the transfer has no end of its own.
   void stall() {
     stalled = link_pair(options);
+    sender->expect();
     sender->add(std::move(stalled.client));
   }
 
@@ -176,7 +186,10 @@ class Transfer {
   std::shared_ptr<Cancel> receiver_cancel;
   std::unique_ptr<engine::Sender> sender;
   std::unique_ptr<engine::Receiver> receiver;
+  // How long after the sender the receiver learns of a connection that replaces another.
+  std::chrono::milliseconds receiver_is_late{0};
   std::vector<Links> later;
+  std::vector<std::thread> late;
   Links stalled;
   std::atomic<int> added{0};
 };
