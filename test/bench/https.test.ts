@@ -1,6 +1,6 @@
 // The HTTPS tables: every server that is there is measured, in the Markdown as in the JSON.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
@@ -53,4 +53,31 @@ t.test('files, handshakes and idle connections, of every server that this machin
       t.match(stdout, `| ${name} |`);
     }
   }
+});
+
+t.test('a load program that never stops is counted by its log', async (t) => {
+  const folder = temporaryFolder(t);
+  // A request that was under way at the start has lost its status; the last is whole 20 ms after it began.
+  const program = `#!/bin/bash
+for word; do case $word in --log-file=*) log=\${word#*=} ;; esac; done
+echo 'Main benchmark duration is started for thread #0.'
+now=$(date +%s%6N)
+printf '%s\\t%s\\t%s\\n' $((now - 5000000)) 0 5000100 $((now + 200000)) 200 300000 $((now + 480000)) 200 20000 >"$log"
+sleep 0.5
+echo 'Main benchmark duration is over for thread #0. Stopping all clients.'
+exec sleep 600
+`;
+  writeFileSync(join(folder, 'h2load'), program, { mode: 0o755 });
+  const { PATH } = process.env;
+  t.teardown(() => {
+    process.env.PATH = PATH;
+  });
+  process.env.PATH = `${folder}:${PATH}`;
+  const { load } = await import(join(BENCH, 'src/https/load.mjs'));
+  let cpuS = 1;
+  const server = { port: 1, cpuS: async () => cpuS++ };
+  const got = await load(server, { path: '/', size: 1000, connections: 2, seconds: 1 });
+  t.match(got, { requests: 3, bytes: 3000 });
+  t.ok(got.seconds <= 0.501, `to the last whole request: ${got.seconds} s`);
+  t.equal(got.cpuS, got.seconds, 'as much of the time as was counted');
 });

@@ -38,15 +38,12 @@ export function requests(options, sites) {
       path: `/${size}.bin`,
       repetitions,
       async measure(server) {
-        const { requests, bytes, cpuS } = await load(server, {
-          path: `/${size}.bin`,
-          connections: count,
-          seconds,
-        });
+        const what = { path: `/${size}.bin`, size, connections: count, seconds };
+        const got = await load(server, what);
         return {
-          'requests/s': requests / seconds,
-          'GB/s': bytes / seconds / 1e9,
-          'server CPU s/GB': cpuS / (bytes / 1e9),
+          'requests/s': got.requests / got.seconds,
+          'GB/s': got.bytes / got.seconds / 1e9,
+          'server CPU s/GB': got.cpuS / (got.bytes / 1e9),
         };
       },
     })),

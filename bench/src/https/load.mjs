@@ -1,17 +1,23 @@
 // Load by h2load over HTTP/1.1, which says what it got once everything is warm.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** How many connections per second a server of JavaScript is given to open. */
 const OPENED_PER_SECOND = 200;
 /** h2load may wait for ever for connections that it could not open. */
-const END_WITHIN_S = 20;
+const START_WITHIN_S = 20;
+/** Some of very many connections it never stops, and then says nothing of its own accord. */
+const STOP_WITHIN_S = 3;
 
 /**
  * @typedef {object} Load
  * @property {number} requests
  * @property {number} bytes Of HTTP.
+ * @property {number} seconds
  * @property {number} cpuS Of the server.
  */
 
@@ -21,37 +27,84 @@ const END_WITHIN_S = 20;
  * @param {import('../measure/running.mjs').Running} server
  * @param {object} what
  * @param {string} what.path
+ * @param {number} what.size Of the file there, in bytes.
  * @param {number} what.connections
  * @param {number} what.seconds
  * @returns {Promise<Load>}
  */
-export async function load(server, { path, connections, seconds }) {
-  const warmUp = seconds + Math.ceil(connections / OPENED_PER_SECOND);
-  const client = spawn(
-    'h2load',
-    [
-      ...['--h1', '--threads=1', `--clients=${connections}`],
-      ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
-      `https://localhost:${server.port}${path}`,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'], timeout: (warmUp + seconds + END_WITHIN_S) * 1000 },
-  );
-  const closed = once(client, 'close');
-  let text = '';
-  /** @type {Promise<number>[]} */
-  const cpuS = [];
-  for await (const line of createInterface(client.stdout)) {
-    if (/^Main benchmark duration is (started|over)/.test(line)) cpuS.push(server.cpuS());
-    text += `${line}\n`;
+export async function load(server, { path, size, connections, seconds }) {
+  const folder = await mkdtemp(join(tmpdir(), 'ktls-bench-h2load-'));
+  try {
+    const log = join(folder, 'log');
+    const warmUp = seconds + Math.ceil(connections / OPENED_PER_SECOND);
+    const client = spawn(
+      'h2load',
+      [
+        ...['--h1', '--threads=1', `--clients=${connections}`, `--log-file=${log}`],
+        ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
+        `https://localhost:${server.port}${path}`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'], timeout: (warmUp + seconds + START_WITHIN_S) * 1000 },
+    );
+    const closed = once(client, 'close');
+    let text = '';
+    /** @type {{ cpuS: Promise<number>, at: number }[]} */
+    const marks = [];
+    /** @type {NodeJS.Timeout | undefined} */
+    let stopping;
+    for await (const line of createInterface(client.stdout)) {
+      if (/^Main benchmark duration is (started|over)/.test(line)) {
+        marks.push({ cpuS: server.cpuS(), at: Date.now() });
+        if (marks.length === 2) stopping = setTimeout(() => client.kill('SIGKILL'), STOP_WITHIN_S * 1000);
+      }
+      text += `${line}\n`;
+    }
+    await closed;
+    clearTimeout(stopping);
+    const [before, after] = marks;
+    if (before === undefined || after === undefined) throw new Error(`nothing was served: ${text}`);
+    const cpuS = (await after.cpuS) - (await before.cpuS);
+    const summed = /^requests:/m.test(text) ? sum(text, seconds) : await count(log, size, before.at);
+    return { ...summed, cpuS: (cpuS * summed.seconds) / seconds };
+  } finally {
+    await rm(folder, { recursive: true });
   }
-  await closed;
+}
+
+/**
+ * By its own summary.
+ *
+ * @param {string} text
+ * @param {number} seconds
+ */
+function sum(text, seconds) {
   const [requests, failed] = numbers(text, /^requests:.* (\d+) succeeded, (\d+) failed/m);
   const [bytes] = numbers(text, /^traffic: \S+ \((\d+)\) total/m);
-  const [before, after] = await Promise.all(cpuS);
   if (failed > 0) throw new Error(`${failed} requests failed`);
-  if (bytes === 0 || before === undefined || after === undefined)
-    throw new Error(`nothing was served: ${text}`);
-  return { requests, bytes, cpuS: after - before };
+  if (bytes === 0) throw new Error(`nothing was served: ${text}`);
+  return { requests, bytes, seconds };
+}
+
+/**
+ * By its log, which has a line for each request of the main duration (start in µs, status, duration in µs), as far
+ * as it was written when h2load was killed: all but the last few hundredths of a second.
+ *
+ * @param {string} log
+ * @param {number} size
+ * @param {number} startedAt In ms.
+ */
+async function count(log, size, startedAt) {
+  const lines = (await readFile(log, 'utf8')).split('\n').slice(0, -1);
+  let last = 0;
+  for (const line of lines) {
+    const [start = 0, status, duration = 0] = line.split('\t').map(Number);
+    // What was under way when the main duration began has lost its status.
+    const underWay = status === 0 && start / 1e3 <= startedAt;
+    if (status !== 200 && !underWay) throw new Error(`a request failed: ${line}`);
+    last = Math.max(last, start + duration);
+  }
+  if (lines.length === 0) throw new Error('nothing was served');
+  return { requests: lines.length, bytes: lines.length * size, seconds: last / 1e6 - startedAt / 1e3 };
 }
 
 /**
