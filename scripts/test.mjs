@@ -1,7 +1,7 @@
 // The one test command. `npm test` runs every stage; `npm test -- lint native` runs those named, in their order
-// here; a path among the arguments restricts the node and guest stages to it: `npm test -- guest test/tls/a.guest.ts`.
+// here; a path among the arguments restricts the node, versions and guest stages to it: `npm test -- guest test/tls/a.guest.ts`.
 // The last line is `N passed, N failed`, over all stages; the exit status is 0 only without a failure.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,7 +13,19 @@ const SANITIZERS = { plain: '', address: 'address,undefined', thread: 'thread' }
 /** Tests make and remove trees by the thousand: on a disk they would wait for it most of the time. */
 const MEMORY = existsSync('/dev/shm') ? { TMPDIR: '/dev/shm' } : {};
 
-const stages = { packages, lint, build, native, node, guest };
+/** What leans on Node's inside, or on what an addon is told by it. */
+const ACROSS_VERSIONS = [
+  'test/handshake/',
+  ...['frameworks', 'resumption', 'send-file', 'server'].map((name) => `test/https/${name}.test.ts`),
+  ...['node-tls', 'records', 'resumed-client', 'stream', 'ticket-keys'].map(
+    (name) => `test/sockets/${name}.test.ts`,
+  ),
+  'test/lifecycle/process.test.ts',
+  'test/relay/relay.test.ts',
+  'test/transfer/push-pull.test.ts',
+];
+
+const stages = { packages, lint, build, native, node, versions, guest };
 
 const names = process.argv.slice(2).filter((argument) => argument in stages);
 const paths = process.argv.slice(2).filter((argument) => !(argument in stages));
@@ -79,7 +91,7 @@ async function build() {
   ];
   const counts = await inOrder(steps, { JOBS: '2' });
   if (counts.stop) return counts;
-  for (const name of ['build', 'prebuilds', 'dist', 'docs', 'package.json']) {
+  for (const name of ['build', 'prebuilds', 'dist', 'docs', 'examples', 'package.json']) {
     const link = join(top, 'build-test', name);
     if (existsSync(join(top, name)) && !existsSync(link)) symlinkSync(join('..', name), link);
   }
@@ -105,6 +117,36 @@ async function node() {
   if (files.length === 0) return { passed: 0, failed: 0 };
   const { status, output } = await run('npx', ['tap', '--reporter=tap', ...files], { show: showTap() });
   return tapCounts(output, status);
+}
+
+/** The same addon and JavaScript under the releases of Node that node-versions/ installs. */
+async function versions() {
+  const folder = 'node-versions';
+  const modules = join(top, folder, 'node_modules');
+  const steps = existsSync(modules) ? [] : [['npm', 'ci', '--prefix', folder, '--ignore-scripts']];
+  const counts = await inOrder(steps);
+  if (counts.stop) return counts;
+  const files = testFiles(/\.test\.ts$/).filter((file) =>
+    ACROSS_VERSIONS.some((start) => file.startsWith(start)),
+  );
+  const releases = readdirSync(modules).filter((name) => name.startsWith('node'));
+  if (releases.length === 0) {
+    console.log(`${folder} has no release of Node for this machine`);
+    counts.failed += 1;
+  }
+  for (const release of releases) {
+    const bin = join(modules, release, 'bin');
+    const env = { ...MEMORY, PATH: `${bin}:${process.env.PATH}`, TAP_TIMEOUT: '900' };
+    for (const file of files) {
+      const compiled = join('build-test', file.replace(/\.ts$/, '.js'));
+      const { status, output } = await run(join(bin, 'node'), [compiled], { env, show: () => {} });
+      const counted = tapCounts(output, status);
+      if (counted.failed > 0) console.log(output);
+      console.log(`${release}, ${file}: ${counted.passed} passed, ${counted.failed} failed`);
+      add(counts, counted);
+    }
+  }
+  return counts;
 }
 
 /** Shows a line for each test file, and everything about one that failed. */
