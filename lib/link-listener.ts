@@ -27,8 +27,15 @@ interface Backend {
   close(): Promise<void>;
 }
 
-/** A peer that only connects and goes away, as health checks and port scanners do, is no failure. */
 const HANG_UPS = ['ERR_KTLS_TRUNCATED', 'ECONNRESET', 'EPIPE'];
+
+/**
+ * A peer that goes away before it takes part in a transfer, as health checks and port scanners do, is no failure.
+ * A transfer that ends while further connections are being opened for it gives them up likewise.
+ */
+export function isHangUp(error: unknown): boolean {
+  return error instanceof KtlsError && HANG_UPS.includes(error.code);
+}
 
 export class LinkListener {
   readonly #options: AcceptorOptions;
@@ -107,7 +114,7 @@ export class LinkListener {
 
   #failed(error: Error, peer: string): void {
     if (error instanceof AbortError) return; // this end closes
-    if (error instanceof KtlsError && HANG_UPS.includes(error.code)) return;
+    if (isHangUp(error)) return;
     this.#events.failed(error as KtlsError, peer);
   }
 }

@@ -14,7 +14,7 @@ import { isPlainName } from './address';
 import { KtlsError } from './errors';
 import { Incoming } from './incoming-transfer';
 import type { Link } from './link';
-import { LinkListener } from './link-listener';
+import { isHangUp, LinkListener } from './link-listener';
 import { type Hello, type NativeTransfer, native } from './native';
 import { checkOptions, DEFAULT_PORT, DEFAULTS, pathBuffer, resolveTimeouts } from './options';
 
@@ -133,7 +133,8 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements DeclaredRe
       else await this.#begin(link, hello);
     } catch (error) {
       // Whoever comes to a receiver that closes is nobody's error.
-      if (this.#state === 'open') this.emit('connectionError', error as KtlsError, link.peer);
+      if (this.#state === 'open' && !isHangUp(error))
+        this.emit('connectionError', error as KtlsError, link.peer);
       await this.#explain(link, error as KtlsError).catch(() => {});
       link.connection.close();
     } finally {

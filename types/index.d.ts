@@ -368,8 +368,8 @@ export interface ReceiverEvents {
   transfer: [transfer: IncomingTransfer];
   /**
    * A connection failed before it became a transfer: wrong secret or certificate, not TLS, too slow,
-   * another version, refused. The receiver goes on. `peer` is its `host:port`. Peers that only connect and
-   * hang up are not reported.
+   * another version, refused. The receiver goes on. `peer` is its `host:port`. Peers that hang up before it is
+   * one are not reported.
    */
   connectionError: [error: KtlsError, peer: string];
   /** The listening socket failed. */

@@ -212,8 +212,7 @@ t.test('a small session that is cut at any byte is an error, and leaves nothing'
   }
   t.equal(codes.length, 2 * (length - openingLength));
   t.same([...new Set(codes)].sort(), ['ERR_KTLS_TRUNCATED']);
-  await until(() => target.connectionErrors.length >= openingLength);
-  t.same([...new Set(target.connectionErrors.map(({ code }) => code))], ['ERR_KTLS_TRUNCATED']);
+  t.same(target.connectionErrors, [], 'who goes away before there is a transfer is not reported');
   t.same(readdirSync(target.root), ['old']);
   t.same(target.damage(), []);
 
