@@ -6,6 +6,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "napi/loop_queue.h"
 #include "relay/engine.h"
 
 namespace ktls::napi {
@@ -24,16 +25,17 @@ class RelayService {
   relay::Engine& engine() { return *engine_; }
 
  private:
-  struct Ended;
+  struct Ended {
+    uint64_t ticket;
+    relay::Outcome outcome;
+  };
 
-  explicit RelayService(std::unique_ptr<relay::Engine> engine) : engine_(std::move(engine)) {}
+  explicit RelayService(std::unique_ptr<relay::Engine> engine);
 
   void on_ended(Napi::Env env, const Ended& ended);
-  static void on_loop(napi_env env, napi_value, void* context, void* data);
-  static void on_environment_exit(void* service);
 
   std::unique_ptr<relay::Engine> engine_;
-  napi_threadsafe_function function_ = nullptr;
+  LoopQueue<Ended> ended_;
   uint64_t next_ticket_ = 0;
   // By ticket, which is known before the engine's own number is.
   std::unordered_map<uint64_t, Napi::FunctionReference> callbacks_;

@@ -19,10 +19,9 @@ constexpr size_t kReadAheadFrom = 4 * 1024 * 1024;
 
 }  // namespace
 
-struct SendService::Ended {
-  uint64_t id;
-  Status status;
-};
+SendService::SendService()
+    : ended_([this](Napi::Env env, const Ended& ended) { on_ended(env, ended); },
+             [this] { loops_.clear(); }) {}
 
 SendService* SendService::of(Napi::Env env) {
   auto* data = env.GetInstanceData<AddonData>();
@@ -37,31 +36,22 @@ SendService* SendService::of(Napi::Env env) {
     }
     service->loops_.push_back(std::move(*loop));
   }
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "ktls-send"), 0, 1,
-                                      nullptr, nullptr, service.get(), on_loop,
-                                      &service->function_) != napi_ok) {
+  if (!service->ended_.open(env, "ktls-send")) {
     throw_error(env, Status::fail(Code::unsupported, "the environment is going: nothing can be sent"));
     return nullptr;
   }
-  napi_unref_threadsafe_function(env, service->function_);
-  // Hooks run in the reverse order: this one before the function's own, so that the threads are
-  // joined while the function can still be called.
-  napi_add_env_cleanup_hook(env, on_environment_exit, service.get());
   data->sends = service;
   return service.get();
 }
 
 uint64_t SendService::start(Napi::Env env, tls::SendJob job, OnEnd on_end) {
-  if (jobs_.empty()) napi_ref_threadsafe_function(env, function_);
+  ended_.expect(env);
   const uint64_t id = next_id_++;
   auto least = std::min_element(loops_.begin(), loops_.end(),
                                 [](const auto& a, const auto& b) { return a->load() < b->load(); });
   jobs_.emplace(id, Job{least->get(), std::move(on_end)});
   if (pays_to_read_ahead(job)) job.read_ahead();
-  (*least)->add(id, std::move(job), [this, id](const Status& status) {
-    auto* ended = new Ended{id, status};
-    if (napi_call_threadsafe_function(function_, ended, napi_tsfn_blocking) != napi_ok) delete ended;
-  });
+  (*least)->add(id, std::move(job), [this, id](const Status& status) { ended_.post({id, status}); });
   return id;
 }
 
@@ -80,18 +70,7 @@ void SendService::cancel(uint64_t id) {
 
 void SendService::on_ended(Napi::Env env, const Ended& ended) {
   auto node = jobs_.extract(ended.id);
-  if (jobs_.empty()) napi_unref_threadsafe_function(env, function_);
   node.mapped().on_end(env, ended.status);
 }
-
-void SendService::on_loop(napi_env raw_env, napi_value, void* context, void* data) {
-  std::unique_ptr<Ended> ended(static_cast<Ended*>(data));
-  if (raw_env == nullptr) return;  // the environment is going: nobody is left to tell
-  Napi::Env env(raw_env);
-  Napi::HandleScope scope(env);
-  static_cast<SendService*>(context)->on_ended(env, *ended);
-}
-
-void SendService::on_environment_exit(void* service) { static_cast<SendService*>(service)->loops_.clear(); }
 
 }  // namespace ktls::napi

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "napi/loop_queue.h"
 #include "tls/send_loop.h"
 
 namespace ktls::napi {
@@ -32,17 +33,18 @@ class SendService {
     tls::SendLoop* loop;
     OnEnd on_end;
   };
-  struct Ended;
+  struct Ended {
+    uint64_t id;
+    Status status;
+  };
 
-  SendService() = default;
+  SendService();
 
   bool pays_to_read_ahead(const tls::SendJob& job) const;
   void on_ended(Napi::Env env, const Ended& ended);
-  static void on_loop(napi_env env, napi_value, void* context, void* data);
-  static void on_environment_exit(void* service);
 
   std::vector<std::unique_ptr<tls::SendLoop>> loops_;
-  napi_threadsafe_function function_ = nullptr;
+  LoopQueue<Ended> ended_;
   uint64_t next_id_ = 1;
   std::unordered_map<uint64_t, Job> jobs_;
 };
