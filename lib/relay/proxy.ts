@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 import type { Endpoint, ProxyOptions, RelayOptions, RelayResult } from '../../types/relay';
-import { formatAddress } from '../address';
+import { formatAddress, peerAddress } from '../address';
 import { acceptTls, type ServerContext } from '../handshake/accept';
 import { type ClientContext, connectTls, dialSocket } from '../handshake/connect';
 import { takeDescriptor } from '../handshake/descriptor';
@@ -130,7 +130,7 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
       socket.destroy();
       return;
     }
-    const peer = formatAddress(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+    const peer = peerAddress(socket);
     const served = this.serve(socket, peer)
       .catch((error: Error) => {
         this.emit('connectionError', error, peer);

@@ -1,6 +1,7 @@
 // A TLS connection as a stream: what a user of tls.TLSSocket expects, over a record layer that may be the
 // kernel's. types/socket.d.ts documents each member for users; docs/sockets.md what differs.
 import type { SendFileOptions, SocketOptions, Tls12CipherName, UpdateKeyOptions } from '../../types/index';
+import { peerAddress } from '../address';
 import { AbortError, KtlsError } from '../errors';
 import { alertFailure } from '../handshake/failure';
 import { type CipherName, type NativeSocket, native, type RecordReport } from '../native';
@@ -130,7 +131,9 @@ export class KtlsSocket extends SocketFacts {
     }
     // What a client is told after its handshake is what the server thinks of it (RFC 8446, 4.4.2.4).
     const refused = alert >= 0 && this.session !== undefined && this.bytesRead === 0;
-    this.destroy(refused ? alertFailure(alert, this.session.authentication, this.peerName()) : error);
+    this.destroy(
+      refused ? alertFailure(alert, this.session.authentication, peerAddress(this) || undefined) : error,
+    );
   }
 
   #onTicket(message: Buffer): void {

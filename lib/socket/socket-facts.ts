@@ -70,11 +70,6 @@ export abstract class SocketFacts extends Duplex {
     return this.#remote;
   }
 
-  protected peerName(): string | undefined {
-    const { remoteAddress: host, remotePort: port } = this;
-    return host === undefined ? undefined : `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  }
-
   get alpnProtocol(): string | false | null {
     return this.session?.tls.alpnProtocol ?? false;
   }

@@ -39,10 +39,8 @@ export type SniCallback = NonNullable<TLSSocketOptions['SNICallback']>;
 export class TicketKeyRing {
   #bytes: Buffer;
   #keys: TicketKey[];
-  /** With the keys that they were given. */
-  readonly #attached = new WeakMap<InnerContext, TicketKey[]>();
-  /** Those that ask for keys. */
-  readonly #asking = new WeakSet<InnerContext>();
+  /** With the keys that they were given, unless they ask for them. */
+  readonly #attached = new WeakMap<InnerContext, TicketKey[] | 'asks'>();
 
   /** @throws ERR_KTLS_INVALID_OPTION */
   constructor(bytes: Buffer = randomBytes(TICKET_KEY_LENGTH)) {
@@ -71,13 +69,14 @@ export class TicketKeyRing {
    */
   attach(context: SecureContext): SecureContext {
     const inner = ((context as { context?: InnerContext }).context ?? context) as InnerContext;
-    if (this.#attached.get(inner) === this.#keys || this.#asking.has(inner)) return context;
-    this.#attached.set(inner, this.#keys);
+    const attached = this.#attached.get(inner);
+    if (attached === this.#keys || attached === 'asks') return context;
     if (this.#keys.length === 1 || inner.enableTicketKeyCallback === undefined) {
+      this.#attached.set(inner, this.#keys);
       inner.setTicketKeys(this.#bytes.subarray(0, TICKET_KEY_LENGTH));
       return context;
     }
-    this.#asking.add(inner);
+    this.#attached.set(inner, 'asks');
     inner.onticketkeycallback = (name, _iv, encrypting) => (encrypting ? this.#current() : this.#find(name));
     inner.enableTicketKeyCallback();
     return context;
