@@ -60,8 +60,8 @@ t.test('a load program that never stops is counted by its log', async (t) => {
   // A request that was under way at the start has lost its status; the last is whole 20 ms after it began.
   const program = `#!/bin/bash
 for word; do case $word in --log-file=*) log=\${word#*=} ;; esac; done
-echo 'Main benchmark duration is started for thread #0.'
 now=$(date +%s%6N)
+echo 'Main benchmark duration is started for thread #0.'
 printf '%s\\t%s\\t%s\\n' $((now - 5000000)) 0 5000100 $((now + 200000)) 200 300000 $((now + 480000)) 200 20000 >"$log"
 sleep 0.5
 echo 'Main benchmark duration is over for thread #0. Stopping all clients.'
