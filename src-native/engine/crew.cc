@@ -81,7 +81,7 @@ void Crew::join() {
     for (;;) {
       if (connected_ > 0) {
         changed_.wait(lock);
-      } else if (expected_ > 0 && running_ && !over_ && !session_.stopped()) {
+      } else if (expected_ > 0 && running_ && waiting_ && !over_ && !session_.stopped()) {
         changed_.wait_for(lock, kGlance);
       } else {
         break;
@@ -121,9 +121,9 @@ bool Crew::leave_work() {
   return true;
 }
 
-void Crew::close() {
+void Crew::end_waiting() {
   std::lock_guard lock(mutex_);
-  over_ = true;
+  waiting_ = false;
 }
 
 bool Crew::await_replacement(const std::function<void()>& ask) {

@@ -46,8 +46,8 @@ class Crew {
   // A worker has no work left. True for the last one: all others have closed their connections then, and
   // nobody joins any more.
   bool leave_work();
-  // Nobody joins any more, whoever is expected.
-  void close();
+  // Who is expected is not waited for any more, and may still join while there are others.
+  void end_waiting();
   // Calls `ask`, then waits for a connection that takes the caller's place. False when the session stopped.
   bool await_replacement(const std::function<void()>& ask);
 
@@ -69,7 +69,8 @@ class Crew {
   uint32_t wanted_ = 0;  // replacements that were asked for and have not come
   uint32_t spare_ = 0;   // that have come, not yet claimed
   bool running_ = false;
-  bool over_ = false;  // too late to join
+  bool waiting_ = true;  // for those expected, where nobody else is left
+  bool over_ = false;    // too late to join
 };
 
 }  // namespace ktls::engine

@@ -233,7 +233,7 @@ Status ReceiverWorker::all_done(Bytes payload) {
     return Status::fail(Code::protocol, "the peer sent more after ALL_DONE");
   }
   KTLS_TRY(receiver_.begin_commit(carries_entries_));
-  receiver_.crew_.close();
+  receiver_.crew_.end_waiting();
   if (!receiver_.block_files_.empty()) {
     return Status::fail(Code::protocol, "the peer said ALL_DONE before a file it had begun was complete");
   }
