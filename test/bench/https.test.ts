@@ -76,7 +76,13 @@ exec sleep 600
   const { load } = await import(join(BENCH, 'src/https/load.mjs'));
   let cpuS = 1;
   const server = { port: 1, cpuS: async () => cpuS++ };
-  const got = await load(server, { path: '/', size: 1000, connections: 2, seconds: 1 });
+  const got = await load(server, {
+    path: '/',
+    size: 1000,
+    log: join(folder, 'log'),
+    connections: 2,
+    seconds: 1,
+  });
   t.match(got, { requests: 3, bytes: 3000 });
   t.ok(got.seconds <= 0.501, `to the last whole request: ${got.seconds} s`);
   t.equal(got.cpuS, got.seconds, 'as much of the time as was counted');

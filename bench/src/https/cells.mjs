@@ -1,4 +1,5 @@
 // The cells of the HTTPS tables: who is measured under which conditions, in turns.
+import { join } from 'node:path';
 
 import { start } from '../measure/running.mjs';
 import { takeTurns } from '../turns.mjs';
@@ -38,7 +39,8 @@ export function requests(options, sites) {
       path: `/${size}.bin`,
       repetitions,
       async measure(server) {
-        const what = { path: `/${size}.bin`, size, connections: count, seconds };
+        const log = join(sites.ecdsa.folder, 'h2load.log');
+        const what = { path: `/${size}.bin`, size, log, connections: count, seconds };
         const got = await load(server, what);
         return {
           'requests/s': got.requests / got.seconds,

@@ -1,9 +1,7 @@
 // Load by h2load over HTTP/1.1, which says what it got once everything is warm.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
 /** How many connections per second a server of JavaScript is given to open. */
@@ -28,47 +26,43 @@ const STOP_WITHIN_S = 3;
  * @param {object} what
  * @param {string} what.path
  * @param {number} what.size Of the file there, in bytes.
+ * @param {string} what.log A file to overwrite.
  * @param {number} what.connections
  * @param {number} what.seconds
  * @returns {Promise<Load>}
  */
-export async function load(server, { path, size, connections, seconds }) {
-  const folder = await mkdtemp(join(tmpdir(), 'ktls-bench-h2load-'));
-  try {
-    const log = join(folder, 'log');
-    const warmUp = seconds + Math.ceil(connections / OPENED_PER_SECOND);
-    const client = spawn(
-      'h2load',
-      [
-        ...['--h1', '--threads=1', `--clients=${connections}`, `--log-file=${log}`],
-        ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
-        `https://localhost:${server.port}${path}`,
-      ],
-      { stdio: ['ignore', 'pipe', 'inherit'], timeout: (warmUp + seconds + START_WITHIN_S) * 1000 },
-    );
-    const closed = once(client, 'close');
-    let text = '';
-    /** @type {{ cpuS: Promise<number>, at: number }[]} */
-    const marks = [];
-    /** @type {NodeJS.Timeout | undefined} */
-    let stopping;
-    for await (const line of createInterface(client.stdout)) {
-      if (/^Main benchmark duration is (started|over)/.test(line)) {
-        marks.push({ cpuS: server.cpuS(), at: Date.now() });
-        if (marks.length === 2) stopping = setTimeout(() => client.kill('SIGKILL'), STOP_WITHIN_S * 1000);
-      }
-      text += `${line}\n`;
+export async function load(server, { path, size, log, connections, seconds }) {
+  await rm(log, { force: true });
+  const warmUp = seconds + Math.ceil(connections / OPENED_PER_SECOND);
+  const client = spawn(
+    'h2load',
+    [
+      ...['--h1', '--threads=1', `--clients=${connections}`, `--log-file=${log}`],
+      ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
+      `https://localhost:${server.port}${path}`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'], timeout: (warmUp + seconds + START_WITHIN_S) * 1000 },
+  );
+  const closed = once(client, 'close');
+  let text = '';
+  /** @type {{ cpuS: Promise<number>, at: number }[]} */
+  const marks = [];
+  /** @type {NodeJS.Timeout | undefined} */
+  let stopping;
+  for await (const line of createInterface(client.stdout)) {
+    if (/^Main benchmark duration is (started|over)/.test(line)) {
+      marks.push({ cpuS: server.cpuS(), at: Date.now() });
+      if (marks.length === 2) stopping = setTimeout(() => client.kill('SIGKILL'), STOP_WITHIN_S * 1000);
     }
-    await closed;
-    clearTimeout(stopping);
-    const [before, after] = marks;
-    if (before === undefined || after === undefined) throw new Error(`nothing was served: ${text}`);
-    const cpuS = (await after.cpuS) - (await before.cpuS);
-    const summed = /^requests:/m.test(text) ? sum(text, seconds) : await count(log, size, before.at);
-    return { ...summed, cpuS: (cpuS * summed.seconds) / seconds };
-  } finally {
-    await rm(folder, { recursive: true });
+    text += `${line}\n`;
   }
+  await closed;
+  clearTimeout(stopping);
+  const [before, after] = marks;
+  if (before === undefined || after === undefined) throw new Error(`nothing was served: ${text}`);
+  const cpuS = (await after.cpuS) - (await before.cpuS);
+  const summed = /^requests:/m.test(text) ? sum(text, seconds) : await count(log, size, before.at);
+  return { ...summed, cpuS: (cpuS * summed.seconds) / seconds };
 }
 
 /**
