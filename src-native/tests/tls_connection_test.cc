@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 
 #include "tests/check.h"
-#include "tests/tls_connection_support.h"
+#include "tests/tls_file_support.h"
 #include "tls/handshake_message.h"
 #include "tls/probe.h"
 
@@ -368,10 +368,8 @@ TEST(without_tls_bytes_files_and_pipes_cross_and_fin_is_the_end) {
   Buffer data = pattern(3'000'000);
   CHECK(carry(**b, **a, data, data.size(), 100'000) == data);
 
-  char name[] = "/tmp/tls_connection_test.XXXXXX";
-  Fd file(mkostemp(name, O_CLOEXEC));
-  unlink(name);
-  CHECK_EQ(write(file.get(), "from a file", 11), ssize_t{11});
+  const std::string content = "from a file";
+  Fd file = file_of({reinterpret_cast<const uint8_t*>(content.data()), content.size()});
   off_t offset = 5;
   CHECK_EQ((*a)->send_file(file.get(), &offset, 6).value(), size_t{6});
   CHECK_EQ(offset, off_t{11});

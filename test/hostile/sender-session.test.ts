@@ -26,6 +26,7 @@ import {
   u8,
   VERIFY,
 } from '../helpers/transfer-frames';
+import { until } from '../helpers/until';
 
 const PROTOCOL = 'ERR_KTLS_PROTOCOL';
 const REFUSED = 'ERR_KTLS_REFUSED';
@@ -59,7 +60,7 @@ t.test('an opening that is none is told to both ends', async (t) => {
     peer.send(bytes);
     t.equal(await peer.errorCode(), code, `${what}: the peer is told`);
     peer.destroy();
-    await until(() => target.connectionErrors.length > 0);
+    await until(() => target.connectionErrors.length > 0, `${what}: the receiver reports it`);
     t.equal(target.connectionErrors.shift()?.code, code, what);
   }
   t.same(readdirSync(target.root), ['old']);
@@ -118,7 +119,7 @@ t.test('joining needs the token, and has a bound', async (t) => {
   t.equal(refused, REFUSED);
   // 2 granted and 64 that replace, the first among them; the last one was refused.
   t.equal(joined.length, 66);
-  await until(() => target.connectionErrors.length > 0);
+  await until(() => target.connectionErrors.length > 0, 'the refusal is reported');
   t.match(target.connectionErrors, [{ code: REFUSED }]);
   for (const peer of joined) peer.end();
   first.send(file('f', 'x'), allDone({ files: 1, bytes: 1 }));
@@ -139,7 +140,7 @@ t.test('ALL_DONE and entries on several connections', async (t) => {
   const [a, b] = await both('open');
   b.send(fileHeader('f', 100_000));
   // A file of this size is there when it was announced.
-  await until(() => namesBelow(target.root).some((path) => path.endsWith('/f')));
+  await until(() => namesBelow(target.root).some((path) => path.endsWith('/f')), 'the file is there');
   a.send(allDone({ files: 1, bytes: 100_000 }));
   const [early] = await Promise.all([target.outcome(), a.errorCode(), b.errorCode()]);
   t.match(early.error, { code: PROTOCOL }, 'while another still carries entries');
@@ -236,7 +237,3 @@ t.test('the space of a file that is never sent is not kept', async (t) => {
   peer.destroy();
   t.same(target.damage(), []);
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(5);
-}

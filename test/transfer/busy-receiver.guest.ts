@@ -22,7 +22,7 @@ for (let i = 0; i < 120; i++) {
 }
 const spent = { secret, kernel: 'require', maxRecordsPerKey: 1024 } as const;
 
-/** Runs `body` with `tell()` on an event loop that is idle for a tenth of the time. */
+/** Runs `body` with `tell()` on an event loop that is idle for a tenth of the time, until `body` has ended. */
 function onBusyLoop(body: string): Worker {
   const code = `
     const { createReceiver, transferDirectory } = require(${JSON.stringify(PACKAGE)});
@@ -40,11 +40,11 @@ t.test('a receiver that listens', async (t) => {
   const worker = onBusyLoop(`
     const receiver = createReceiver({ root: ${JSON.stringify(destination)}, secret: '${secret}', kernel: 'off' });
     const { port } = await receiver.listen({ port: 0, host: '${host}' });
-    receiver.on('transfer', async (transfer) => {
-      await transfer.then((result) => tell(result.connections), (error) => tell(String(error)));
-      await receiver.close();
-    });
-    tell(port);`);
+    const received = new Promise((resolve) => receiver.once('transfer', resolve));
+    tell(port);
+    tell((await received).connections);
+    await receiver.close();`);
+  t.teardown(() => worker.terminate());
   const [port] = await once(worker, 'message');
   const ended = once(worker, 'message');
   const { connections } = await sendTree(source, `${host}:${port}`, { ...spent, connections: 1 });
