@@ -25,13 +25,13 @@ void keep_buffers_small(int fd) {
 // A sender at work on 16 MiB over small buffers, whose peer is the test.
 struct BusySender {
   explicit BusySender(std::chrono::milliseconds idle) {
-    write_file(from.path / "large", random_content(16 << 20, 1));
+    write_file(from / "large", random_content(16 << 20, 1));
     keep_buffers_small(links.client->connection().fd());
     keep_buffers_small(links.server->connection().fd());
     CHECK_OK(user);
     CHECK_OK(never);
     engine::SenderOptions options;
-    options.root = from.path;
+    options.root = from.path();
     auto created = engine::Sender::create(options, *user, idle, [] {});
     CHECK_OK(created);
     sender = std::move(*created);
@@ -45,7 +45,7 @@ struct BusySender {
     return said;
   }
 
-  Folder from;
+  Scratch from;
   Links links = link_pair();
   Result<std::shared_ptr<Cancel>> user = Cancel::create();
   Result<std::shared_ptr<Cancel>> never = Cancel::create();
@@ -57,12 +57,12 @@ struct BusySender {
 }  // namespace
 
 TEST(a_sender_that_is_cancelled_says_so) {
-  Folder from;
+  Scratch from;
   Links links = link_pair();
   auto user = Cancel::create();
   CHECK_OK(user);
   engine::SenderOptions options;
-  options.root = from.path;
+  options.root = from.path();
   auto sender = engine::Sender::create(options, *user, kLong, [] {});
   CHECK_OK(sender);
   Status sent;
@@ -107,12 +107,12 @@ TEST(a_peer_that_only_talks_and_takes_nothing_is_given_up) {
 }
 
 TEST(a_receiver_whose_sender_was_cancelled_is_not_cancelled_itself) {
-  Folder to;
+  Scratch to;
   Links links = link_pair();
   auto user = Cancel::create();
   CHECK_OK(user);
   engine::ReceiverOptions options;
-  options.root = to.path / "new";
+  options.root = to / "new";
   auto receiver = engine::Receiver::create(options, *user, kLong, [] {});
   CHECK_OK(receiver);
   std::thread saying([&] {

@@ -20,6 +20,7 @@
 #include "engine/receiver.h"
 #include "engine/sender.h"
 #include "tests/check.h"
+#include "tests/scratch.h"
 #include "tests/tcp_pair.h"
 
 namespace ktls::test {
@@ -48,24 +49,6 @@ inline Links link_pair(const LinkOptions& options = {}, net::SocketPair pair = t
   links.server->hash_key.fill(7);
   return links;
 }
-
-// A folder that goes with the test.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = std::filesystem::temp_directory_path() / "ktls-test-XXXXXX";
-    CHECK(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::filesystem::path path;
-};
 
 inline void write_file(const std::filesystem::path& path, const std::string& content) {
   std::filesystem::create_directories(path.parent_path());

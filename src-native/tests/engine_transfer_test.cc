@@ -48,104 +48,104 @@ void expect_nothing_temporary(const std::filesystem::path& root) {
 }  // namespace
 
 TEST(a_tree_arrives_identical_over_any_number_of_connections) {
-  Folder from;
-  make_tree(from.path);
+  Scratch from;
+  make_tree(from.path());
   for (uint32_t connections : {1, 2, 4, 8}) {
-    Folder to;
-    Transfer transfer(sends(from.path), receives(to.path / "new"));
+    Scratch to;
+    Transfer transfer(sends(from.path()), receives(to / "new"));
     Outcome outcome = transfer.run(connections);
     CHECK_OK(outcome.sender);
     CHECK_OK(outcome.receiver);
-    CHECK(describe_tree(from.path) == describe_tree(to.path / "new"));
+    CHECK(describe_tree(from.path()) == describe_tree(to / "new"));
     CHECK_EQ(transfer.sender->receiver_counts().files, uint64_t{305});
     CHECK_EQ(transfer.receiver->counts().hard_links, uint64_t{1});
   }
 }
 
 TEST(a_tree_arrives_in_a_folder_that_is_there) {
-  Folder from, to;
-  make_tree(from.path);
-  write_file(to.path / "medium", "old");
-  write_file(to.path / "d1" / "mine", "kept");
-  Transfer transfer(sends(from.path), receives(to.path));
+  Scratch from, to;
+  make_tree(from.path());
+  write_file(to / "medium", "old");
+  write_file(to / "d1" / "mine", "kept");
+  Transfer transfer(sends(from.path()), receives(to.path()));
   Outcome outcome = transfer.run(3);
   CHECK_OK(outcome.sender);
   CHECK_OK(outcome.receiver);
-  auto arrived = describe_tree(to.path);
+  auto arrived = describe_tree(to.path());
   CHECK_EQ(arrived.erase("d1/mine"), size_t{1});
-  CHECK(arrived == describe_tree(from.path));
-  expect_nothing_temporary(to.path);
+  CHECK(arrived == describe_tree(from.path()));
+  expect_nothing_temporary(to.path());
 }
 
 TEST(a_spent_key_is_replaced_by_a_connection) {
-  Folder from;
-  write_file(from.path / "large", random_content(70 << 20, 1));
-  engine::SenderOptions sender = sends(from.path);
+  Scratch from;
+  write_file(from / "large", random_content(70 << 20, 1));
+  engine::SenderOptions sender = sends(from.path());
   sender.block_threshold = 1 << 20;
   for (int late : {0, 100}) {
-    Folder to;
-    Transfer transfer(sender, receives(to.path / "new"));
+    Scratch to;
+    Transfer transfer(sender, receives(to / "new"));
     transfer.options.connection.max_records_per_key = 2048;
     transfer.options.peer_follows_key_update = false;
     transfer.receiver_is_late = std::chrono::milliseconds(late);
     Outcome outcome = transfer.run(1);
     CHECK_OK(outcome.sender);
     CHECK_OK(outcome.receiver);
-    CHECK(describe_tree(from.path) == describe_tree(to.path / "new"));
+    CHECK(describe_tree(from.path()) == describe_tree(to / "new"));
     CHECK(transfer.added > 1);
   }
 }
 
 TEST(an_existing_file_is_kept_without_overwrite) {
-  Folder from, to;
-  write_file(from.path / "a", "new");
-  write_file(from.path / "b", "new");
-  write_file(to.path / "a", "old");
-  engine::ReceiverOptions receiver = receives(to.path);
+  Scratch from, to;
+  write_file(from / "a", "new");
+  write_file(from / "b", "new");
+  write_file(to / "a", "old");
+  engine::ReceiverOptions receiver = receives(to.path());
   receiver.sink.overwrite = false;
-  Transfer transfer(sends(from.path), receiver);
+  Transfer transfer(sends(from.path()), receiver);
   Outcome outcome = transfer.run(1);
   CHECK_OK(outcome.sender);
   CHECK_OK(outcome.receiver);
   CHECK_EQ(transfer.receiver->session().skipped_total(), uint64_t{1});
   CHECK_EQ(transfer.sender->session().skipped_total(), uint64_t{1});
-  CHECK_EQ(std::filesystem::file_size(to.path / "a"), uintmax_t{3});
+  CHECK_EQ(std::filesystem::file_size(to / "a"), uintmax_t{3});
 }
 
 TEST(a_file_where_a_folder_must_go_ends_the_transfer_and_is_named_at_both_ends) {
-  Folder from, to;
-  make_tree(from.path);
-  write_file(to.path / "d3", "in the way");
-  Transfer transfer(sends(from.path), receives(to.path));
+  Scratch from, to;
+  make_tree(from.path());
+  write_file(to / "d3", "in the way");
+  Transfer transfer(sends(from.path()), receives(to.path()));
   Outcome outcome = transfer.run(2);
   CHECK_EQ(outcome.receiver.error_number(), ENOTDIR);
   CHECK_EQ(outcome.receiver.path(), std::string("d3"));
   CHECK_EQ(outcome.sender.error_number(), ENOTDIR);
   CHECK_EQ(outcome.sender.path(), std::string("d3"));
-  expect_nothing_temporary(to.path);
+  expect_nothing_temporary(to.path());
 }
 
 TEST(with_continue_the_rest_arrives) {
-  Folder from, to;
-  make_tree(from.path);
-  write_file(to.path / "d3", "in the way");
-  engine::SenderOptions sender = sends(from.path);
-  engine::ReceiverOptions receiver = receives(to.path);
+  Scratch from, to;
+  make_tree(from.path());
+  write_file(to / "d3", "in the way");
+  engine::SenderOptions sender = sends(from.path());
+  engine::ReceiverOptions receiver = receives(to.path());
   sender.continue_on_error = receiver.continue_on_error = true;
   Transfer transfer(sender, receiver);
   Outcome outcome = transfer.run(2);
   CHECK_OK(outcome.sender);
   CHECK_OK(outcome.receiver);
   CHECK(transfer.sender->session().skipped_total() > 1);
-  CHECK(std::filesystem::exists(to.path / "d4" / "e1"));
+  CHECK(std::filesystem::exists(to / "d4" / "e1"));
 }
 
 TEST(either_end_can_be_cancelled_and_the_other_notices) {
-  Folder from;
-  for (int i = 0; i < 40; i++) write_file(from.path / std::to_string(i), random_content(2 << 20, 1));
+  Scratch from;
+  for (int i = 0; i < 40; i++) write_file(from / std::to_string(i), random_content(2 << 20, 1));
   for (bool sender : {true, false}) {
-    Folder to;
-    Transfer transfer(sends(from.path), receives(to.path / "new"));
+    Scratch to;
+    Transfer transfer(sends(from.path()), receives(to / "new"));
     transfer.stall();
     std::thread cancelling([&] {
       while (transfer.receiver->session().bytes == 0) std::this_thread::yield();
@@ -155,16 +155,16 @@ TEST(either_end_can_be_cancelled_and_the_other_notices) {
     cancelling.join();
     CHECK_CODE(sender ? outcome.sender : outcome.receiver, cancelled);
     CHECK(!(sender ? outcome.receiver : outcome.sender).ok());
-    CHECK(std::filesystem::is_empty(to.path));
+    CHECK(std::filesystem::is_empty(to.path()));
   }
 }
 
 TEST(a_large_file_that_is_given_up_leaves_nothing_while_the_receiver_is_still_held) {
-  Folder from;
-  write_file(from.path / "large", random_content(40 << 20, 1));
+  Scratch from;
+  write_file(from / "large", random_content(40 << 20, 1));
   for (bool sender : {true, false}) {
-    Folder to;
-    Transfer transfer(sends(from.path), receives(to.path));
+    Scratch to;
+    Transfer transfer(sends(from.path()), receives(to.path()));
     transfer.stall();
     std::thread cancelling([&] {
       while (transfer.receiver->session().bytes == 0) std::this_thread::yield();
@@ -172,38 +172,38 @@ TEST(a_large_file_that_is_given_up_leaves_nothing_while_the_receiver_is_still_he
     });
     transfer.run(2);
     cancelling.join();
-    CHECK(std::filesystem::is_empty(to.path));
+    CHECK(std::filesystem::is_empty(to.path()));
   }
 }
 
 TEST(a_root_that_is_not_there_is_told_to_both) {
-  Folder to;
-  Transfer transfer(sends(to.path / "missing"), receives(to.path / "new"));
+  Scratch to;
+  Transfer transfer(sends(to / "missing"), receives(to / "new"));
   Outcome outcome = transfer.run(1);
   CHECK_EQ(outcome.sender.error_number(), ENOENT);
   CHECK_EQ(outcome.receiver.error_number(), ENOENT);
-  CHECK(std::filesystem::is_empty(to.path));
+  CHECK(std::filesystem::is_empty(to.path()));
 }
 
 TEST(a_connection_may_come_before_the_transfer_runs) {
-  Folder from, to;
-  make_tree(from.path);
-  Transfer transfer(sends(from.path), receives(to.path / "new"));
+  Scratch from, to;
+  make_tree(from.path());
+  Transfer transfer(sends(from.path()), receives(to / "new"));
   transfer.add({});
   transfer.add({});
   Outcome outcome = transfer.run(1);
   CHECK_OK(outcome.sender);
   CHECK_OK(outcome.receiver);
   CHECK_EQ(transfer.receiver->connections_used(), uint32_t{3});
-  CHECK(describe_tree(from.path) == describe_tree(to.path / "new"));
+  CHECK(describe_tree(from.path()) == describe_tree(to / "new"));
 }
 
 TEST(a_connection_that_comes_around_a_failed_start_is_dropped) {
-  Folder from, to;
-  write_file(to.path / "file", "no folder");
+  Scratch from, to;
+  write_file(to / "file", "no folder");
   for (bool at_sender : {true, false}) {
-    Transfer transfer(sends(at_sender ? from.path / "missing" : from.path),
-                      receives(at_sender ? to.path / "new" : to.path / "file"));
+    Transfer transfer(sends(at_sender ? from / "missing" : from.path()),
+                      receives(at_sender ? to / "new" : to / "file"));
     transfer.add({});
     Outcome outcome = transfer.run(1);
     CHECK_EQ(outcome.sender.error_number(), at_sender ? ENOENT : ENOTDIR);

@@ -211,7 +211,7 @@ TEST(another_directory_under_a_temporary_name_is_left_alone) {
   CHECK_EQ(unlink((root / staged).c_str()), 0);
   CHECK_EQ(rename((root / "theirs").c_str(), (root / staged).c_str()), 0);
   sink.reset();
-  CHECK_EQ(get(root / staged + "/file"), std::string("x"));
+  CHECK_EQ(get(root / staged / "file"), std::string("x"));
 }
 
 TEST(a_tree_thousands_deep_is_kept_or_discarded_with_few_descriptors) {

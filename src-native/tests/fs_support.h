@@ -1,4 +1,4 @@
-// What the tests of the file layer share: a scratch directory, and looking at what is in it.
+// What the tests of the file layer share: looking at what is in a directory.
 #pragma once
 
 #include <dirent.h>
@@ -17,34 +17,11 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "fs/remove.h"
 #include "fs/sink.h"
 #include "tests/check.h"
+#include "tests/scratch.h"
 
 namespace ktls::test {
-
-// Removed at the end with all that is in it, however deep.
-class Scratch {
- public:
-  Scratch() {
-    const char* base = std::getenv("TMPDIR");
-    std::string pattern = std::string(base == nullptr ? "/tmp" : base) + "/fs-test-XXXXXX";
-    CHECK(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  Scratch(const Scratch&) = delete;
-  ~Scratch() {
-    struct stat attributes;
-    if (stat(path_.c_str(), &attributes) != 0) return;
-    (void)fs::remove_tree(AT_FDCWD, path_.c_str(), fs::Identity::of(attributes));
-  }
-
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 inline Bytes bytes(const std::string& text) {
   return Bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
