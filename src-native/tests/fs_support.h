@@ -1,7 +1,6 @@
 // What the tests of the file layer share: looking at what is in a directory.
 #pragma once
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -19,6 +18,7 @@
 #include "base/fd.h"
 #include "fs/sink.h"
 #include "tests/check.h"
+#include "tests/own_process.h"
 #include "tests/scratch.h"
 
 namespace ktls::test {
@@ -119,13 +119,6 @@ inline void on_tmpfs(const std::string& path, const std::string& options, const 
     CHECK_EQ(mount("none", path.c_str(), "tmpfs", 0, options.c_str()), 0);
     body();
   });
-}
-
-// Counts this process' open descriptors.
-inline size_t open_descriptors() {
-  size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) count++;
-  return count;
 }
 
 }  // namespace ktls::test

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -36,7 +35,8 @@ struct SocketPair {
   Fd far;
 };
 
-// Over loopback. `small_buffers`: so little room that every large write is cut.
+// Over loopback. `small_buffers`: so little room that every large write is cut; from before they connect, for TCP
+// would stall where its window shrinks.
 inline SocketPair tcp_pair(bool small_buffers = false) {
   Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   int size = 8192;
@@ -175,14 +175,6 @@ inline Read read_sequence(int socket, uint64_t seed, size_t largest) {
     result.bytes += count;
     if (random() % 64 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(random() % 4));
   }
-}
-
-inline size_t open_descriptors() {
-  size_t count = 0;
-  DIR* directory = opendir("/proc/self/fd");
-  while (readdir(directory)) count++;
-  closedir(directory);
-  return count;
 }
 
 inline Options in_mode(Mode mode) {

@@ -2,19 +2,12 @@
 #include <sys/resource.h>
 
 #include "tests/check.h"
+#include "tests/own_process.h"
 #include "tests/relay_fixture.h"
 
 namespace ktls::relay::test {
 
 namespace {
-
-size_t threads() {
-  size_t count = 0;
-  DIR* directory = opendir("/proc/self/task");
-  while (readdir(directory)) count++;
-  closedir(directory);
-  return count;
-}
 
 size_t resident_kilobytes() {
   long pages = 0;
@@ -47,10 +40,10 @@ TEST(thousands_run_at_once) {
   raise_descriptor_limit();
   for (Mode mode : {Mode::automatic, Mode::splice, Mode::sockmap}) {
     auto relays = engine();
-    const size_t threads_before = threads();
+    const size_t threads_before = ktls::test::threads();
     std::vector<std::unique_ptr<Running>> all;
     for (int i = 0; i < 2000; i++) all.push_back(std::make_unique<Running>(*relays, in_mode(mode)));
-    CHECK_EQ(threads(), threads_before);
+    CHECK_EQ(ktls::test::threads(), threads_before);
     size_t correct = 0;
     for (size_t round = 0; round < 2; round++) {
       for (size_t i = 0; i < all.size(); i++) correct += echo(*all[i], i);
@@ -81,10 +74,10 @@ TEST(relays_that_come_and_go_leave_nothing) {
       }
     };
     cycle(100);
-    const size_t descriptors = open_descriptors();
+    const size_t descriptors = ktls::test::open_descriptors();
     const size_t memory = resident_kilobytes();
     cycle(500);
-    CHECK_EQ(open_descriptors(), descriptors);
+    CHECK_EQ(ktls::test::open_descriptors(), descriptors);
     CHECK(resident_kilobytes() < memory + 4096);
     CHECK_EQ(relays->sockmap_entries(), size_t{0});
   }
