@@ -294,8 +294,8 @@ export interface NativeSocket {
 
 export type NativeSocketConstructor = new (
   options: NativeConnectionOptions,
-  /** Application data: these bytes of `memory`, which are the receiver's from now on. */
-  onRead: (memory: Buffer, start: number, end: number) => void,
+  /** Application data: these bytes of `memory`, which are the receiver's from now on; `lent`: for this call only. */
+  onRead: (memory: Buffer, start: number, end: number, lent: boolean) => void,
   /** Nothing more can be read: close_notify came, or an error, with the peer's alert or -1. */
   onEnd: (error?: Error, alert?: number) => void,
   onWritten: (error?: Error) => void,

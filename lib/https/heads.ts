@@ -7,6 +7,8 @@ import { ServedFile } from './file';
 
 /** Those that `send` sets, where nobody has before. */
 const NAMES = ['Accept-Ranges', 'Cache-Control', 'Last-Modified', 'ETag', 'Content-Type', 'Content-Length'];
+/** As a response names them. */
+const KEYS = new Set(NAMES.map((name) => name.toLowerCase()));
 /** Of files; what was remembered first is forgotten first. */
 const MOST = 4096;
 
@@ -33,7 +35,7 @@ const heads = new Map<string, Head>();
 export function headKey(
   req: IncomingMessage,
   res: ServerResponse,
-  place: (string | false)[],
+  place: { path: string; root: string | undefined; index: string | false },
   options: object,
 ): string | undefined {
   const { headers } = req;
@@ -44,8 +46,10 @@ export function headKey(
     headers['if-modified-since'] === undefined &&
     headers['if-match'] === undefined &&
     headers['if-unmodified-since'] === undefined;
-  if (!isPlain || NAMES.some((name) => res.hasHeader(name))) return undefined;
-  const key = place.join('\0');
+  if (!isPlain || res.getHeaderNames().some((name) => KEYS.has(name))) return undefined;
+  const { path, root, index } = place;
+  // Below a root by what no path begins with.
+  const key = root === undefined ? `/${path}` : `\0${root}\0${index}\0${path}`;
   for (const _ in options) return `${key}\0${JSON.stringify(options)}`;
   return key;
 }

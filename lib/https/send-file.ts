@@ -1,6 +1,6 @@
 // A file as the answer to a request. What the answer is (status, validators, ranges, types) `send` decides, as
 // it does for express; how the bytes go out is ours.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import send = require('send');
 
@@ -34,6 +34,9 @@ const STATUS: Record<string, number> = {
   EPERM: 403,
 };
 
+const OURS = new Set(['root', 'index', 'headers', 'precompressed', 'signal']);
+const NO_OPTIONS = Object.freeze({});
+
 /** What types/https.d.ts describes. */
 export function sendFile(
   req: IncomingMessage,
@@ -55,19 +58,16 @@ export async function answerWithFile(
   options: SendFileOptions,
   onDirectory?: DirectoryAnswer,
 ): Promise<void> {
-  const { root, index = 'index.html', headers = {}, precompressed = false, signal, ...others } = options;
+  const { root, index = 'index.html', headers, precompressed = false, signal } = options;
   if (res.headersSent) {
     const message = 'Cannot send a file: the head of the response has been sent';
     throw Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
   }
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) res.setHeader(name, value);
-  }
+  if (headers !== undefined) setHeaders(res, headers);
+  const others = optionsOfSend(options);
   const asked = withoutQuery(path, root);
   // What is compressed depends on more than the file.
-  const key = precompressed
-    ? undefined
-    : headKey(req, res, root === undefined ? [path] : [asked, root, index], others);
+  const key = precompressed ? undefined : headKey(req, res, { path: asked, root, index }, others);
   const known = key === undefined ? undefined : recall(key, root);
   if (known !== undefined) {
     res.writeHead(res.statusCode, known.headers);
@@ -99,6 +99,21 @@ export async function answerWithFile(
   if (res.headersSent || res.writableEnded) return;
   if (root !== undefined && index !== false && file.isDirectory) sender.redirect(wanted);
   else sender.error(404);
+}
+
+function setHeaders(res: ServerResponse, headers: OutgoingHttpHeaders): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) res.setHeader(name, value);
+  }
+}
+
+/** Those that are not ours, as a rule none: for what a rest pattern would do, it takes its time. */
+function optionsOfSend(options: SendFileOptions): send.SendOptions {
+  let others: send.SendOptions = NO_OPTIONS;
+  for (const name in options) {
+    if (!OURS.has(name)) others = { ...others, [name]: options[name as keyof SendFileOptions] };
+  }
+  return others;
 }
 
 /** A path as a request has it may have one; one of the file system has not. */

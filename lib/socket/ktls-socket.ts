@@ -70,6 +70,8 @@ export class KtlsSocket extends SocketFacts {
   /** native.bytesWritten where the file that is being sent begins. */
   #fileStart: number | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Milliseconds. */
+  #timerRuns = 0;
   #written = 0;
   #reset = false;
   #handedOver = false;
@@ -85,7 +87,7 @@ export class KtlsSocket extends SocketFacts {
     const limit = maxRecordsPerKey === undefined ? {} : { maxRecordsPerKey };
     this.native = new (native().Socket)(
       { fd, tls: { cipher, version, tx, rx, kernel, ...limit } },
-      (memory, start, end) => this.#onRead(memory, start, end),
+      (memory, start, end, lent) => this.#onRead(memory, start, end, lent),
       (error, alert) => this.#onEnd(error, alert),
       (error) => this.#onWritten(error),
       (message) => this.#onTicket(message),
@@ -112,9 +114,13 @@ export class KtlsSocket extends SocketFacts {
     if (this.native.readStart()) setImmediate(() => this.native.pump());
   }
 
-  #onRead(memory: Buffer, start: number, end: number): void {
-    this.#timer?.refresh();
-    const chunk = start === 0 && end === memory.length ? memory : memory.subarray(start, end);
+  #onRead(memory: Buffer, start: number, end: number, lent: boolean): void {
+    this.#touch();
+    let chunk: Buffer;
+    if (lent) {
+      chunk = Buffer.allocUnsafe(end - start);
+      memory.copy(chunk, 0, start, end);
+    } else chunk = memory.subarray(start, end);
     if (!this.push(chunk)) {
       this.#reading = false;
       this.native.readStop();
@@ -122,7 +128,7 @@ export class KtlsSocket extends SocketFacts {
   }
 
   #onEnd(error?: Error, alert = -1): void {
-    this.#timer?.refresh();
+    this.#touch();
     if (error === undefined) {
       this.push(null);
       // Emits 'end' also where nobody reads, when nothing is left to be read.
@@ -156,9 +162,9 @@ export class KtlsSocket extends SocketFacts {
   }
 
   #writeAll(chunks: Buffer[], length: number, callback: Callback): void {
-    this.#timer?.refresh();
+    this.#touch();
     this.#writeFrom(chunks, (error) => {
-      this.#timer?.refresh();
+      this.#touch();
       if (!error) this.#completed += length;
       callback(error);
     });
@@ -336,18 +342,30 @@ export class KtlsSocket extends SocketFacts {
 
   setTimeout(milliseconds: number, callback?: () => void): this {
     this.timeout = idleTimeout(milliseconds);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.timeout === 0) {
       if (callback) this.off('timeout', callback);
       return this;
     }
-    if (!this.destroyed) this.#timer = setTimeout(() => this.#onTimeout(), this.timeout).unref();
+    if (!this.destroyed) this.#startTimer(this.timeout);
     if (callback) this.once('timeout', callback);
     return this;
   }
 
+  /** A server of HTTP wants the same one for each request, and none meanwhile: it runs on, for nobody. */
+  #startTimer(milliseconds: number): void {
+    if (this.#timer === undefined || this.#timerRuns !== milliseconds) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#onTimeout(), milliseconds).unref();
+      this.#timerRuns = milliseconds;
+    } else this.#timer.refresh();
+  }
+
+  #touch(): void {
+    if (this.timeout) this.#timer?.refresh();
+  }
+
   #onTimeout(): void {
+    if (this.timeout === 0) return;
     // A write that goes on in native code is not idle.
     const written = this.native.bytesWritten;
     if (written === this.#written) {

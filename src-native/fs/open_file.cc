@@ -30,6 +30,11 @@ int open_with(int directory, const char* path, uint64_t resolve) {
   return static_cast<int>(syscall(SYS_openat2, directory, path, &how, sizeof how));
 }
 
+// Without a symbolic link on the way such a path cannot leave the root, so that the root need not be opened.
+bool only_descends(const std::string& path) {
+  return !path.empty() && path.front() != '/' && path.find("..") == path.npos;
+}
+
 // What a lookup in memory cannot answer, also because the kernel knows no such lookup (before 5.12).
 bool needs_disk(int error) { return error == EAGAIN || error == EINVAL || is_missing(error); }
 
@@ -68,6 +73,10 @@ Result<Fd> open_file(const std::string& path, Lookup lookup) {
 }
 
 Result<Fd> open_file_beneath(const std::string& root, const std::string& path, Lookup lookup) {
+  if (lookup == Lookup::cached && !root.empty() && only_descends(path)) {
+    Fd file(open_with(AT_FDCWD, (root + "/" + path).c_str(), RESOLVE_NO_SYMLINKS | RESOLVE_CACHED));
+    if (file) return file;
+  }
   const Fd directory(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return Status::system("open", errno).with_path(root);
   uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;

@@ -11,8 +11,9 @@ namespace ktls::napi {
 
 namespace {
 
-// One thread seals 2 GB/s: a few serve more than a network card takes.
-constexpr unsigned kMaxThreads = 4;
+// One thread seals 2 GB/s: a few serve more than a network card takes. A core is left to the event loop: as
+// many threads as cores wake and displace one another.
+unsigned thread_count() { return std::clamp(uv_available_parallelism() - 1, 1U, 4U); }
 
 // From here on, making a thread costs nothing beside what it reads.
 constexpr size_t kReadAheadFrom = 4 * 1024 * 1024;
@@ -27,8 +28,7 @@ SendService* SendService::of(Napi::Env env) {
   auto* data = env.GetInstanceData<AddonData>();
   if (data->sends) return data->sends.get();
   std::shared_ptr<SendService> service(new SendService);
-  const unsigned threads = std::min(uv_available_parallelism(), kMaxThreads);
-  for (unsigned i = 0; i < threads; ++i) {
+  for (unsigned left = thread_count(); left > 0; --left) {
     auto loop = tls::SendLoop::create();
     if (!loop.ok()) {
       throw_error(env, loop.status());

@@ -267,7 +267,7 @@ void Socket::on_poll(int status, int events) {
     if (std::exchange(watched_, 0) != 0) let_go();
   }
   in_poll_ = true;
-  if (events & UV_READABLE) read_available();
+  if (events & UV_READABLE) read_available(status == 0);
   if (poll_ != nullptr && writing_ && events & UV_WRITABLE) {
     Status drained = drain();
     if (!drained.is(Code::would_block)) finish_write(drained);

@@ -60,10 +60,11 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   void on_poll(int status, int events) override;
   void on_environment_going() override { close_now(); }
 
-  void read_available();
+  // `polled`: the loop asks again while there is more.
+  void read_available(bool polled);
   // False when that closed the socket.
   bool deliver_tickets();
-  bool deliver(size_t length, MutableBytes from);
+  bool deliver(size_t length);
   // Holds their memory until drop_chunks().
   tls::ChunkQueue take_chunks(const Napi::Array& chunks);
   void drop_chunks();

@@ -11,6 +11,9 @@ namespace {
 
 // One connection does not keep the loop from the others.
 constexpr size_t kReadsPerEvent = 8;
+// A little must not hold a whole slab: it is lent, and JavaScript copies it, which allocates faster than we
+// do.
+constexpr size_t kLent = 4096;
 
 }  // namespace
 
@@ -27,11 +30,11 @@ void Socket::read_stop(const Napi::CallbackInfo&) {
 }
 
 void Socket::pump(const Napi::CallbackInfo&) {
-  read_available();
+  read_available(false);
   rearm();
 }
 
-void Socket::read_available() {
+void Socket::read_available(bool polled) {
   // A callback may close the socket while read() has more to say.
   const std::shared_ptr<State> state = state_;
   ReadSlab& slab = Env().GetInstanceData<AddonData>()->slab;
@@ -49,7 +52,9 @@ void Socket::read_available() {
     Result<size_t> got = connection.read(room);
     if (!deliver_tickets()) return;
     if (got.ok()) {
-      if (!deliver(*got, room)) return;
+      if (!deliver(*got)) return;
+      // What comes with a little is rare: if it does, the loop says so, for less than asking here costs.
+      if (polled && *got <= kLent && !connection.has_buffered()) return;
       continue;
     }
     if (got.is(Code::would_block)) return;
@@ -72,21 +77,16 @@ bool Socket::deliver_tickets() {
   return poll_ != nullptr;
 }
 
-bool Socket::deliver(size_t length, MutableBytes from) {
-  // A little must not hold a whole slab.
-  constexpr size_t kCopied = 4096;
+bool Socket::deliver(size_t length) {
   Napi::Env env = Env();
   ReadSlab& slab = env.GetInstanceData<AddonData>()->slab;
   bytes_read_ += length;
-  if (length <= kCopied) {
-    call(on_read_, {Napi::Buffer<uint8_t>::Copy(env, from.data(), length), Napi::Number::New(env, 0),
-                    Napi::Number::New(env, static_cast<double>(length))});
-  } else {
-    const size_t start = slab.used();
-    slab.give(length);
-    call(on_read_, {slab.buffer(), Napi::Number::New(env, static_cast<double>(start)),
-                    Napi::Number::New(env, static_cast<double>(start + length))});
-  }
+  const size_t start = slab.used();
+  const bool lent = length <= kLent;
+  if (!lent) slab.give(length);
+  call(on_read_,
+       {slab.buffer(), Napi::Number::New(env, static_cast<double>(start)),
+        Napi::Number::New(env, static_cast<double>(start + length)), Napi::Boolean::New(env, lent)});
   return poll_ != nullptr;
 }
 

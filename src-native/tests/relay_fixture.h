@@ -35,8 +35,8 @@ struct SocketPair {
   Fd far;
 };
 
-// Over loopback. `small_buffers`: so little room that every large write is cut; from before they connect, for TCP
-// would stall where its window shrinks.
+// Over loopback. `small_buffers`: so little room that every large write is cut; from before they connect, for
+// TCP would stall where its window shrinks.
 inline SocketPair tcp_pair(bool small_buffers = false) {
   Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   int size = 8192;

@@ -188,6 +188,9 @@ t.test('nothing outside of the root is served, nor what begins with a dot', asyn
     t.notMatch(answer.body.toString(), /secret|root:/);
   }
   t.ok((await get(port, '/sub/in')).body.equals(small), 'a symlink that stays below is followed');
+  const link = join(folder, 'link to root');
+  symlinkSync(root, link);
+  t.ok((await get(await files(t, { root: link }), '/sub/in')).body.equals(small), 'and one to the root');
   t.equal((await get(port, '/sub/')).body.toString(), '<p>');
   t.equal((await get(port, '/sub')).headers.location, '/sub/');
   t.equal((await get(await files(t, { index: false }), '/sub/')).status, 404);

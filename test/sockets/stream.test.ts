@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 
 import { connect } from '../../lib/index';
+import { until } from '../helpers/until';
 import { collect, credentials, failure, listen, PATIENCE_MS, pair, take } from './support';
 
 const trust = credentials(t);
@@ -156,6 +157,20 @@ t.test('resetAndDestroy() is a reset to the peer', async (t) => {
   t.equal((await failure(client))?.code, 'ECONNRESET');
 });
 
+t.test('what was read stays as it was, whatever is read later', async (t) => {
+  const { client, server } = await pair(t, trust);
+  const kept: Buffer[] = [];
+  client.on('data', (chunk) => kept.push(chunk));
+  const written: Buffer[] = [];
+  for (const size of [1, 100, 4096, 4097, 20_000, 100, 4096]) {
+    const content = randomBytes(size);
+    written.push(content);
+    server.write(content);
+    await until(() => client.bytesRead === server.bytesWritten, 'it arrives before the next is written');
+  }
+  t.ok(Buffer.concat(kept).equals(Buffer.concat(written)));
+});
+
 t.test('setTimeout() tells of silence, and of nothing else', async (t) => {
   const { client, server } = await pair(t, trust);
   t.equal(client.timeout, undefined);
@@ -174,6 +189,33 @@ t.test('setTimeout() tells of silence, and of nothing else', async (t) => {
   t.equal(client.destroyed, false);
   client.setTimeout(0);
   t.throws(() => client.setTimeout(-1), { code: 'ERR_KTLS_INVALID_OPTION' });
+});
+
+t.test("a timeout that was taken back is nobody's, and may be set again", async (t) => {
+  const { client } = await pair(t, trust);
+  const timers: { elapse: () => void; ms: number }[] = [];
+  let refreshed = 0;
+  // The time is the test's.
+  const { setTimeout: real } = globalThis;
+  Object.assign(globalThis, {
+    setTimeout: (elapse: () => void, ms: number) => {
+      timers.push({ elapse, ms });
+      return { unref: () => ({ refresh: () => refreshed++ }) };
+    },
+  });
+  t.teardown(() => Object.assign(globalThis, { setTimeout: real }));
+  let fired = 0;
+  client.on('timeout', () => fired++);
+  client.setTimeout(100);
+  client.setTimeout(0);
+  timers[0]?.elapse();
+  t.equal(fired, 0);
+  client.setTimeout(100);
+  t.same([timers.length, refreshed], [1, 1], 'by the timer that is there');
+  timers[0]?.elapse();
+  t.equal(fired, 1);
+  client.setTimeout(200);
+  t.equal(timers.at(-1)?.ms, 200);
 });
 
 t.test('addresses and states are those of the connection', async (t) => {
