@@ -16,6 +16,10 @@ namespace {
 // connection's lock. Whole records.
 constexpr size_t kTurn = 1024 * 1024;
 
+// What is sealed and sent before more is read where somebody waits for this job alone: the peer opens a piece
+// while the next is sealed.
+constexpr size_t kPiece = 2 * kMaxPlaintext;
+
 Status file_ended(size_t missing) {
   return Status::fail(Code::file_changed, "the file ended " + std::to_string(missing) +
                                               " bytes before the range that was to be sent");
@@ -90,6 +94,7 @@ Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
   // Nothing is read that would wait here for the peer.
   KTLS_TRY(connection_->flush());
   const Bytes head = chunks_.front();
+  if (!may_wait_) wanted = std::min(wanted, kPiece - head.size());
   // What has been read ahead is sent whole, beyond the turn if need be: cut anywhere, it would end in a short
   // record.
   Result<Bytes> data = head.empty() && reads_ahead() ? ahead_->next() : fill(buffer, head, wanted);

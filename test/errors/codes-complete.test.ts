@@ -26,7 +26,7 @@ t.test('every code that the native core can give is in the table', async (t) => 
 });
 
 t.test('the declaration lists the same codes', async (t) => {
-  const declared = /export type KtlsErrorCode =([^;]*);/.exec(read('types/index.d.ts'))?.[1] ?? '';
+  const declared = /export type KtlsErrorCode =([^;]*);/.exec(read('types/errors.d.ts'))?.[1] ?? '';
   t.same(codesIn(declared, /'(ERR_\w+)'/g).sort(), known);
 });
 
