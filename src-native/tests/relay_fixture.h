@@ -35,31 +35,47 @@ struct SocketPair {
   Fd far;
 };
 
-// Over loopback. `small_buffers`: so little room that every large write is cut; from before they connect, for
-// TCP would stall where its window shrinks.
-inline SocketPair tcp_pair(bool small_buffers = false) {
-  Fd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  int size = 8192;
-  if (small_buffers) {
-    setsockopt(listener.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+// A socket over loopback, with so little room that every large write is cut if `small_buffers`: from before
+// it connects, for TCP would stall where its window shrinks.
+inline Fd tcp_socket(bool small_buffers) {
+  Fd made(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  must(static_cast<bool>(made), "socket");
+  const int size = 8192;
+  for (int option : {SO_SNDBUF, SO_RCVBUF}) {
+    if (small_buffers) setsockopt(made.get(), SOL_SOCKET, option, &size, sizeof size);
   }
+  return made;
+}
+
+// What all pairs of a process connect to: with a listener each, some thousand pairs would use up the ports
+// for the minute that TCP keeps them.
+struct Listener {
+  explicit Listener(bool small_buffers) : socket(tcp_socket(small_buffers)) {
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    must(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "bind");
+    must(listen(socket.get(), 16) == 0, "listen");
+    socklen_t length = sizeof address;
+    getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  }
+
+  Fd socket;
   sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  must(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "bind");
-  must(listen(listener.get(), 16) == 0, "listen");
-  socklen_t length = sizeof address;
-  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length);
-  Fd near(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (small_buffers) {
-    setsockopt(near.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    setsockopt(near.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-  }
-  must(connect(near.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "connect");
-  Fd far(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+};
+
+inline SocketPair tcp_pair(bool small_buffers = false) {
+  static std::mutex mutex;  // what is accepted is what has just connected
+  static const Listener usual(false);
+  static const Listener small(true);
+  const Listener& listener = small_buffers ? small : usual;
+  std::lock_guard lock(mutex);
+  Fd near = tcp_socket(small_buffers);
+  must(
+      connect(near.get(), reinterpret_cast<const sockaddr*>(&listener.address), sizeof listener.address) == 0,
+      "connect");
+  Fd far(accept4(listener.socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
   must(static_cast<bool>(far), "accept4");
-  int on = 1;
+  const int on = 1;
   setsockopt(far.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return {std::move(near), std::move(far)};
 }
