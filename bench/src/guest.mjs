@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { GUEST, guestArguments } from './guest-command.mjs';
 import { compile } from './measure/compile.mjs';
 
 /** @typedef {import('./cells.mjs').CellRequest} CellRequest */
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/guest', import.meta.url));
 const MAIN = fileURLToPath(new URL('guest-main.mjs', import.meta.url));
 
 /**
@@ -47,14 +47,12 @@ async function boot(settings, requests, log) {
     const measure = await compile('measure', folder);
     await writeFile(requestFile, JSON.stringify({ settings: { ...settings, measure }, requests }));
     const { rttMs, rateMbit, module } = requests[0]?.guest ?? {};
-    const load = module === undefined ? [] : ['sh', '-c', 'busybox insmod "$0" && exec "$@"', module];
-    const args = [
-      ['--memory', '6G', '--time-limit', '7200'],
-      rttMs === undefined ? [] : ['--rtt', String(rttMs)],
-      rateMbit === undefined ? [] : ['--rate', String(rateMbit)],
-      ['--', ...load, process.execPath, MAIN, requestFile, reportFile],
+    const options = [
+      ...(rttMs === undefined ? [] : ['--rtt', String(rttMs)]),
+      ...(rateMbit === undefined ? [] : ['--rate', String(rateMbit)]),
     ];
-    await run(SCRIPT, args.flat(), log);
+    const command = [process.execPath, MAIN, requestFile, reportFile];
+    await run(GUEST, guestArguments(command, { module, options }), log);
     return JSON.parse(await readFile(reportFile, 'utf8'));
   } finally {
     await rm(folder, { recursive: true, force: true });
