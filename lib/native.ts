@@ -1,7 +1,14 @@
 // The only import of the addon: what it exports, declared and described.
 import { join } from 'node:path';
 
-import type { CipherName, KernelPolicy, Placement, ProbeReport, RecordReport } from '../types/index';
+import type {
+  CipherName,
+  KernelPolicy,
+  Placement,
+  ProbeReport,
+  Progress,
+  RecordReport,
+} from '../types/index';
 import { type CreateNativeError, createNativeError, KtlsUnsupportedError } from './errors';
 import type {
   HandshakeChannelConstructor,
@@ -76,16 +83,7 @@ export interface NativeConnection {
   close(): void;
 }
 
-export interface NativeProgress {
-  files: number;
-  directories: number;
-  bytes: number;
-  filesTotal: number;
-  bytesTotal: number;
-  /** False while the sender still walks: the totals are what it has seen so far. */
-  totalsFinal: boolean;
-  currentPath: Buffer;
-}
+export type NativeProgress = Omit<Progress, 'currentPath' | 'currentPathBuffer'> & { currentPath: Buffer };
 
 export interface NativeSkip {
   path: Buffer;
