@@ -6,6 +6,7 @@ import { AbortError, KtlsError } from '../errors';
 import { alertFailure } from '../handshake/failure';
 import { type CipherName, type NativeSocket, native, type RecordReport } from '../native';
 import { FileRequest, type FileSource } from './file-request';
+import { IdleTimer } from './idle-timer';
 import { KeyUpdate } from './key-update';
 import { OpenRange } from './open-range';
 import { idleTimeout } from './options';
@@ -69,9 +70,7 @@ export class KtlsSocket extends SocketFacts {
   #fileBytes = 0;
   /** native.bytesWritten where the file that is being sent begins. */
   #fileStart: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  /** Milliseconds. */
-  #timerRuns = 0;
+  readonly #idle = new IdleTimer(() => this.#onTimeout());
   #written = 0;
   #reset = false;
   #handedOver = false;
@@ -115,7 +114,7 @@ export class KtlsSocket extends SocketFacts {
   }
 
   #onRead(memory: Buffer, start: number, end: number, lent: boolean): void {
-    this.#touch();
+    this.#idle.restart();
     let chunk: Buffer;
     if (lent) {
       chunk = Buffer.allocUnsafe(end - start);
@@ -128,7 +127,7 @@ export class KtlsSocket extends SocketFacts {
   }
 
   #onEnd(error?: Error, alert = -1): void {
-    this.#touch();
+    this.#idle.restart();
     if (error === undefined) {
       this.push(null);
       // Emits 'end' also where nobody reads, when nothing is left to be read.
@@ -162,9 +161,9 @@ export class KtlsSocket extends SocketFacts {
   }
 
   #writeAll(chunks: Buffer[], length: number, callback: Callback): void {
-    this.#touch();
+    this.#idle.restart();
     this.#writeFrom(chunks, (error) => {
-      this.#touch();
+      this.#idle.restart();
       if (!error) this.#completed += length;
       callback(error);
     });
@@ -317,7 +316,7 @@ export class KtlsSocket extends SocketFacts {
   // --- The end -------------------------------------------------------------------------------------
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    clearTimeout(this.#timer);
+    this.#idle.stop();
     if (!this.#handedOver) this.native.close(this.#reset);
     this.session?.tls.destroy();
     // An error, with its stack, costs as much as the rest of this: most have nobody to tell.
@@ -342,30 +341,15 @@ export class KtlsSocket extends SocketFacts {
 
   setTimeout(milliseconds: number, callback?: () => void): this {
     this.timeout = idleTimeout(milliseconds);
-    if (this.timeout === 0) {
-      if (callback) this.off('timeout', callback);
-      return this;
+    if (!this.destroyed) this.#idle.set(this.timeout);
+    if (callback) {
+      if (this.timeout === 0) this.off('timeout', callback);
+      else this.once('timeout', callback);
     }
-    if (!this.destroyed) this.#startTimer(this.timeout);
-    if (callback) this.once('timeout', callback);
     return this;
   }
 
-  /** A server of HTTP wants the same one for each request, and none meanwhile: it runs on, for nobody. */
-  #startTimer(milliseconds: number): void {
-    if (this.#timer === undefined || this.#timerRuns !== milliseconds) {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#onTimeout(), milliseconds).unref();
-      this.#timerRuns = milliseconds;
-    } else this.#timer.refresh();
-  }
-
-  #touch(): void {
-    if (this.timeout) this.#timer?.refresh();
-  }
-
   #onTimeout(): void {
-    if (this.timeout === 0) return;
     // A write that goes on in native code is not idle.
     const written = this.native.bytesWritten;
     if (written === this.#written) {
@@ -373,7 +357,7 @@ export class KtlsSocket extends SocketFacts {
       return;
     }
     this.#written = written;
-    this.#timer?.refresh();
+    this.#idle.restart();
   }
 
   setNoDelay(on = true): this {

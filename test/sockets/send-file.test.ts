@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import t from 'tap';
 
 import type { KtlsSocket } from '../../lib/index';
+import { holdTimeouts } from '../helpers/timeouts';
 import { until } from '../helpers/until';
 import { collect, credentials, failure, pair, take } from './support';
 
@@ -170,25 +171,15 @@ t.test('reading goes on while a file is sent', async (t) => {
 
 t.test('a file keeps an idle timeout away while it moves, and no longer', async (t) => {
   const { client } = await pair(t, trust);
-  let elapse = () => {};
   let fired = 0;
-  // The time is the test's: no real one is longer than every pause of a slow machine.
-  const { setTimeout: real } = globalThis;
-  Object.assign(globalThis, {
-    setTimeout: (callback: () => void) => {
-      elapse = callback;
-      return { unref: () => ({ refresh: () => {} }) };
-    },
-  });
-  client.setTimeout(100, () => fired++);
-  Object.assign(globalThis, { setTimeout: real });
+  const [timeout] = holdTimeouts(() => client.setTimeout(100, () => fired++));
   const controller = new AbortController();
   const { sending } = await onItsWay(client, makeLarge('moving'), { signal: controller.signal });
-  elapse();
+  timeout?.elapse();
   t.equal(fired, 0);
   // Nobody reads: what lies between the two ends is full at some time.
   await until(() => {
-    elapse();
+    timeout?.elapse();
     return fired > 0;
   }, 'a file that does not move is idle');
   controller.abort();

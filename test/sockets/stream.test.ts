@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 
 import { connect } from '../../lib/index';
+import { holdTimeouts } from '../helpers/timeouts';
 import { until } from '../helpers/until';
 import { collect, credentials, failure, listen, PATIENCE_MS, pair, take } from './support';
 
@@ -193,29 +194,20 @@ t.test('setTimeout() tells of silence, and of nothing else', async (t) => {
 
 t.test("a timeout that was taken back is nobody's, and may be set again", async (t) => {
   const { client } = await pair(t, trust);
-  const timers: { elapse: () => void; ms: number }[] = [];
-  let refreshed = 0;
-  // The time is the test's.
-  const { setTimeout: real } = globalThis;
-  Object.assign(globalThis, {
-    setTimeout: (elapse: () => void, ms: number) => {
-      timers.push({ elapse, ms });
-      return { unref: () => ({ refresh: () => refreshed++ }) };
-    },
-  });
-  t.teardown(() => Object.assign(globalThis, { setTimeout: real }));
   let fired = 0;
   client.on('timeout', () => fired++);
-  client.setTimeout(100);
-  client.setTimeout(0);
-  timers[0]?.elapse();
+  const timeouts = holdTimeouts(() => {
+    client.setTimeout(100);
+    client.setTimeout(0);
+  });
+  timeouts[0]?.elapse();
   t.equal(fired, 0);
-  client.setTimeout(100);
-  t.same([timers.length, refreshed], [1, 1], 'by the timer that is there');
-  timers[0]?.elapse();
+  timeouts.push(...holdTimeouts(() => client.setTimeout(100)));
+  t.same([timeouts.length, timeouts[0]?.refreshed], [1, 1], 'by the timer that is there');
+  timeouts[0]?.elapse();
   t.equal(fired, 1);
-  client.setTimeout(200);
-  t.equal(timers.at(-1)?.ms, 200);
+  const [other] = holdTimeouts(() => client.setTimeout(200));
+  t.equal(other?.ms, 200);
 });
 
 t.test('addresses and states are those of the connection', async (t) => {
