@@ -20,6 +20,8 @@ constexpr milliseconds kQuietInterval{250};
 constexpr milliseconds kFirstFinishInterval{1};
 constexpr milliseconds kLastFinishInterval{20};
 constexpr uint64_t kBusy = 1 << 20;
+// The kernel sends what arrives within milliseconds.
+constexpr milliseconds kKeptTooLong{5000};
 
 }  // namespace
 
@@ -41,7 +43,11 @@ Result<bool> MappedDirection::check(Clock::time_point now, uint64_t limit) {
   // Less than before while what user space wrote is not yet acknowledged.
   const uint64_t delivered = to->acknowledged - std::min(to->acknowledged, start_.written);
   const bool busy = arrived - arrived_ >= kBusy;
+  const bool keeps = delivered < arrived && delivered == delivered_ && to->nothing_under_way;
+  if (!keeps) kept_since_.reset();
+  if (keeps && !kept_since_) kept_since_ = now;
   arrived_ = arrived;
+  delivered_ = delivered;
   gauge_->set(Mode::sockmap, delivered);
 
   if (delivered > arrived) {
@@ -53,6 +59,12 @@ Result<bool> MappedDirection::check(Clock::time_point now, uint64_t limit) {
     return Status::fail(Code::relay_backlog,
                         "the reader of a sockmap relay fell behind by more than backlogLimit bytes: "
                         "sockmap cannot hold the writer back; use mode 'auto'");
+  }
+  if (kept_since_ && now - *kept_since_ >= kKeptTooLong) {
+    return Status::fail(
+        Code::integrity,
+        "the kernel's sockmap keeps bytes that arrived, as it does when the first that it took "
+        "came with what had arrived before: use mode 'auto'");
   }
   if (from->peer_finished && delivered >= arrived) {
     if (shutdown(sink_, SHUT_WR) != 0 && errno != ENOTCONN) return Status::system("shutdown", errno);

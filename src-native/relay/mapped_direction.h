@@ -1,6 +1,8 @@
 // One direction of a relay that the kernel moves by a sockmap: what is left to do is to watch it.
 #pragma once
 
+#include <optional>
+
 #include "base/deadline.h"
 #include "relay/end.h"
 #include "relay/mode.h"
@@ -25,7 +27,8 @@ class MappedDirection {
 
   // Counts what arrived and what the far peer acknowledged. True when the source has ended, all of
   // it is acknowledged, and the sink was told; never earlier, or the tail would be cut off.
-  // relay_backlog when the difference is above `limit`; ECONNRESET when the sink was reset.
+  // relay_backlog when the difference is above `limit`; integrity when the kernel sent bytes twice, or keeps
+  // some to itself; ECONNRESET when the sink was reset.
   Result<bool> check(Clock::time_point now, uint64_t limit);
   Clock::time_point check_at() const { return check_at_; }
 
@@ -37,7 +40,11 @@ class MappedDirection {
   int sink_;
   Start start_;
   Gauge* gauge_;
+  // What check() saw last.
   uint64_t arrived_ = 0;
+  uint64_t delivered_ = 0;
+  // Since when bytes have arrived that are neither delivered nor under way.
+  std::optional<Clock::time_point> kept_since_;
   bool finishing_ = false;
   std::chrono::milliseconds interval_{10};
   Clock::time_point check_at_{};

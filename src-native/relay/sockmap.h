@@ -23,16 +23,19 @@ class Sockmap {
   // Returns `source` to user space. What is on its way to the sink may be lost.
   void disconnect(int source);
 
-  // Sockets that are in a map now.
+  // What is in the maps now.
   size_t entries() const;
 
  private:
-  Sockmap(Fd sinks, Fd sources) : sinks_(std::move(sinks)), sources_(std::move(sources)) {}
+  Sockmap(Fd sinks, Fd sources, Fd positions)
+      : sinks_(std::move(sinks)), sources_(std::move(sources)), positions_(std::move(positions)) {}
 
   // cookie of a source → its sink: the program looks it up.
   Fd sinks_;
-  // The sockets whose bytes meet the program.
+  // The sockets whose bytes meet the programs.
   Fd sources_;
+  // cookie of a source → the sequence number of its next new byte: the parser's.
+  Fd positions_;
 };
 
 // Why there is no sockmap, as a string literal.

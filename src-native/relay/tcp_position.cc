@@ -28,6 +28,7 @@ Result<TcpPosition> tcp_position(int socket) {
   const bool finished = after_fin(info.tcpi_state);
   // The kernel counts a FIN as one byte.
   return TcpPosition{info.tcpi_bytes_received - (finished ? 1 : 0), info.tcpi_bytes_acked, finished,
+                     info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0,
                      info.tcpi_state == BPF_TCP_CLOSE};
 }
 

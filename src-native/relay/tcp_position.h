@@ -13,6 +13,8 @@ struct TcpPosition {
   // Bytes sent from here that the peer acknowledged.
   uint64_t acknowledged;
   bool peer_finished;
+  // All that was sent from here has been acknowledged, and nothing waits to be sent.
+  bool nothing_under_way;
   // Neither direction is left: reset, or ended on both sides.
   bool closed;
 };
