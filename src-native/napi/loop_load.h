@@ -1,9 +1,10 @@
-// How busy an event loop is.
+// How busy an event loop is, and whether others could do a part of its work.
 #pragma once
 
 #include <uv.h>
 
 #include <cstdint>
+#include <optional>
 
 namespace ktls::napi {
 
@@ -12,26 +13,21 @@ class LoopLoad {
  public:
   explicit LoopLoad(uv_loop_t* loop) : loop_(loop) {}
 
-  // From when it waited for less than a twentieth of a tenth of a second, until it waits for half of one:
-  // what is done about it makes it less busy.
-  bool is_saturated() {
-    constexpr uint64_t kPeriod = 100'000'000;
-    const uint64_t now = uv_hrtime();
-    const uint64_t passed = now - since_;
-    if (passed < kPeriod) return saturated_;
-    // Node has every loop count it: performance.eventLoopUtilization() is made of it.
-    const uint64_t idle = uv_metrics_idle_time(loop_);
-    saturated_ = since_ != 0 && idle - idle_ < (saturated_ ? passed / 2 : passed / 20);
-    since_ = now;
-    idle_ = idle;
-    return saturated_;
-  }
+  // Whether other threads should do what the loop's own could: it has no time left, and the processors have.
+  // Handing work over costs a third of what sending a short file does, which is lost where nobody was idle.
+  bool wants_help();
 
  private:
+  // Of the period that ends now.
+  bool is_worth_helping(uint64_t passed, uint64_t waited);
+
   uv_loop_t* const loop_;
-  uint64_t since_ = 0;  // nanoseconds, as idle_
-  uint64_t idle_ = 0;
-  bool saturated_ = false;
+  uint64_t since_ = 0;   // when this period began, in nanoseconds, as are all
+  uint64_t waited_ = 0;  // by the loop, until then
+  // Where the loop had no time in the last period: what the processors had until then.
+  std::optional<uint64_t> processors_idle_;
+  bool helped_ = false;
+  uint64_t helped_since_ = 0;
 };
 
 }  // namespace ktls::napi

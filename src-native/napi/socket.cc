@@ -24,15 +24,9 @@ constexpr size_t kReceiveBuffer = 8 * kRecord;
 constexpr size_t kSendBatch = 16 * kRecord;
 // Bytes that one event may encrypt on the loop's thread before others get their turn.
 constexpr size_t kWriteBudget = 1024 * 1024;
-// A range that is sent from the loop's thread, while that has time: another thread costs more than sealing it
-// holds up.
+// A range that is sent from the loop's thread, while that has time or nobody else has: another thread costs
+// more than sealing it holds up.
 constexpr size_t kSentAtOnce = tls::kSendBuffer;
-
-// A loop that has no time left serves more where other cores seal and send.
-bool is_sent_at_once(size_t count, LoopLoad& load) {
-  static const bool other_cores = uv_available_parallelism() > 1;
-  return count <= kSentAtOnce && !(other_cores && load.is_saturated());
-}
 
 }  // namespace
 
@@ -237,7 +231,7 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   const uint64_t before = state_->threaded;
   tls::SendJob job(shared_connection(), std::move(head), std::move(range), shared_count());
   auto* data = env.GetInstanceData<AddonData>();
-  if (is_sent_at_once(count, data->load)) {
+  if (count <= kSentAtOnce && !data->load.wants_help()) {
     Status status = job.advance_cached(data->send_buffer());
     if (job.ended()) {
       drop_chunks();
