@@ -12,39 +12,37 @@ constexpr uint64_t kHelp = 2'000'000'000;
 
 }  // namespace
 
-bool LoopLoad::wants_help() {
+LoopLoad::State LoopLoad::look() {
   const uint64_t now = uv_hrtime();
   const uint64_t passed = now - since_;
-  if (passed < kPeriod) return helped_;
+  if (passed < kPeriod) return state_;
   // Node has every loop count it: performance.eventLoopUtilization() is made of it.
   const uint64_t waited = uv_metrics_idle_time(loop_);
-  const bool first = since_ == 0;
-  const bool was_helped = helped_;
-  if (first) {
-    helped_ = false;
-  } else if (was_helped) {
+  if (since_ == 0) {
+    state_ = State::has_time;
+  } else if (state_ != State::wants_help) {
+    state_ = state_without_help(passed, waited - waited_);
+    if (state_ == State::wants_help) helped_since_ = now;
+  } else if (waited - waited_ >= passed / 2 || now - helped_since_ >= kHelp) {
     // A loop that is helped is less busy for it.
-    helped_ = waited - waited_ < passed / 2 && now - helped_since_ < kHelp;
-  } else {
-    helped_ = is_worth_helping(passed, waited - waited_);
-    if (helped_) helped_since_ = now;
+    state_ = State::has_none;
+    processors_idle_.reset();
   }
-  if (helped_ || was_helped) processors_idle_.reset();
   since_ = now;
   waited_ = waited;
-  return helped_;
+  return state_;
 }
 
-bool LoopLoad::is_worth_helping(uint64_t passed, uint64_t waited) {
+LoopLoad::State LoopLoad::state_without_help(uint64_t passed, uint64_t waited) {
   if (waited >= passed / 20) {
     processors_idle_.reset();
-    return false;
+    return State::has_time;
   }
   // Asked only then: on a large machine the answer takes a while.
   const std::optional<uint64_t> idle = idle_processor_time();
-  const bool worth = idle && processors_idle_ && *idle - *processors_idle_ >= passed / 4 * 3;
+  const bool others_wait = idle && processors_idle_ && *idle - *processors_idle_ >= passed / 4 * 3;
   processors_idle_ = idle;
-  return worth;
+  return others_wait ? State::wants_help : State::has_none;
 }
 
 }  // namespace ktls::napi

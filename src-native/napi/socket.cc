@@ -27,6 +27,10 @@ constexpr size_t kWriteBudget = 1024 * 1024;
 // A range that is sent from the loop's thread, while that has time or nobody else has: another thread costs
 // more than sealing it holds up.
 constexpr size_t kSentAtOnce = tls::kSendBuffer;
+// What of it is sealed for one send. The shorter, the sooner its peer has something to do; a loop that has
+// others to serve makes fewer calls.
+constexpr size_t kPiece = 2 * tls::kMaxPlaintext;
+constexpr size_t kPieceAmongOthers = 4 * tls::kMaxPlaintext;
 
 }  // namespace
 
@@ -231,8 +235,10 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   const uint64_t before = state_->threaded;
   tls::SendJob job(shared_connection(), std::move(head), std::move(range), shared_count());
   auto* data = env.GetInstanceData<AddonData>();
-  if (count <= kSentAtOnce && !data->load.wants_help()) {
-    Status status = job.advance_cached(data->send_buffer());
+  const LoopLoad::State load = data->load.look();
+  if (count <= kSentAtOnce && load != LoopLoad::State::wants_help) {
+    const size_t piece = load == LoopLoad::State::has_time ? kPiece : kPieceAmongOthers;
+    Status status = job.advance_cached(data->send_buffer(), piece);
     if (job.ended()) {
       drop_chunks();
       if (!status.ok()) throw_error(env, status);

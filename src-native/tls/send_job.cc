@@ -16,10 +16,6 @@ namespace {
 // connection's lock. Whole records.
 constexpr size_t kTurn = 1024 * 1024;
 
-// What is sealed and sent before more is read where somebody waits for this job alone: the peer opens a piece
-// while the next is sealed.
-constexpr size_t kPiece = 2 * kMaxPlaintext;
-
 Status file_ended(size_t missing) {
   return Status::fail(Code::file_changed, "the file ended " + std::to_string(missing) +
                                               " bytes before the range that was to be sent");
@@ -34,10 +30,10 @@ SendJob::SendJob(std::shared_ptr<Connection> connection, ChunkQueue chunks, File
       range_(std::move(range)),
       sent_(std::move(sent)) {}
 
-Status SendJob::advance_cached(MutableBytes buffer) {
-  may_wait_ = false;
+Status SendJob::advance_cached(MutableBytes buffer, size_t piece) {
+  piece_ = piece;
   Status status = advance(buffer);
-  may_wait_ = true;
+  piece_.reset();
   return status;
 }
 
@@ -73,7 +69,7 @@ Result<size_t> SendJob::send_some(MutableBytes buffer, size_t budget) {
   const bool by_kernel = connection_->can_send_file();
   const bool shares = range_.count > 0 && chunks_.length() < kMaxPlaintext;
   if (!chunks_.empty() && (by_kernel || !shares)) return send_chunks(budget);
-  if (!may_wait_ && by_kernel && !is_cached()) return Status::of(Code::would_block);
+  if (piece_ && by_kernel && !is_cached()) return Status::of(Code::would_block);
   const size_t wanted = std::min(range_.count, budget);
   if (!by_kernel) return copy_from_file(buffer, wanted);
   Result<size_t> moved = connection_->send_file(range_.file.get(), &range_.offset, wanted);
@@ -94,7 +90,7 @@ Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
   // Nothing is read that would wait here for the peer.
   KTLS_TRY(connection_->flush());
   const Bytes head = chunks_.front();
-  if (!may_wait_) wanted = std::min(wanted, kPiece - head.size());
+  if (piece_) wanted = std::min(wanted, *piece_ - head.size());
   // What has been read ahead is sent whole, beyond the turn if need be: cut anywhere, it would end in a short
   // record.
   Result<Bytes> data = head.empty() && reads_ahead() ? ahead_->next() : fill(buffer, head, wanted);
@@ -130,9 +126,9 @@ Result<Bytes> SendJob::fill(MutableBytes buffer, Bytes head, size_t wanted) cons
 
 Result<size_t> SendJob::read_file(MutableBytes into) const {
   const int fd = range_.file.get();
-  const ssize_t got = may_wait_ ? read_at(fd, into, range_.offset) : read_cached(fd, into, range_.offset);
+  const ssize_t got = piece_ ? read_cached(fd, into, range_.offset) : read_at(fd, into, range_.offset);
   if (got >= 0) return static_cast<size_t>(got);
-  return may_wait_ ? Status::system("pread", errno) : Status::of(Code::would_block);
+  return piece_ ? Status::of(Code::would_block) : Status::system("pread", errno);
 }
 
 // Whether the end of the range is in memory; what lies before it then is, too, most often.

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 #include "base/fd.h"
 #include "tls/chunk_queue.h"
@@ -40,8 +41,9 @@ class SendJob {
   // Goes on until the kernel takes no more (would_block: when the descriptor is writable, again), or for
   // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
   Status advance(MutableBytes buffer);
-  // The same, where waiting for the disk would hold up others: would_block then, too.
-  Status advance_cached(MutableBytes buffer);
+  // The same, where waiting for the disk would hold up others: would_block then, too. What our own record
+  // layer seals is sent by the piece, of more than a record: the peer opens one while the next is sealed.
+  Status advance_cached(MutableBytes buffer, size_t piece);
   // Instead of going on.
   void cancel();
   // The kernel has every byte, or advance() has returned another error than would_block: file_changed
@@ -66,7 +68,8 @@ class SendJob {
   bool wants_ahead_ = false;
   // Null where nobody reads ahead. It goes before the descriptor that it reads from.
   std::unique_ptr<ReadAhead> ahead_;
-  bool may_wait_ = true;
+  // While nothing is waited for.
+  std::optional<size_t> piece_;
   std::shared_ptr<std::atomic<uint64_t>> sent_;
   // What send() ended with; it is told when nothing that was accepted is left in user space.
   Status failure_;
