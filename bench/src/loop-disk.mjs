@@ -21,6 +21,8 @@ import { output } from './process.mjs';
 export async function openLoopDisk(folder) {
   const [image, path] = [join(folder, 'disk.img'), join(folder, 'disk')];
   await mkdir(path, { recursive: true });
+  // What a run that was killed left behind.
+  await output('umount', ['--quiet', path]).catch(() => {});
   const { bavail, bsize } = await statfs(folder);
   await writeFile(image, '');
   await truncate(image, Math.floor((bavail * bsize * 0.9) / 2 ** 20) * 2 ** 20);
