@@ -7,7 +7,7 @@ namespace ktls::napi {
 namespace {
 
 constexpr uint64_t kPeriod = 100'000'000;
-// Then it is looked at anew what there would be without help, for a period.
+// Then it is looked at anew what there is without help, which takes two periods.
 constexpr uint64_t kHelp = 2'000'000'000;
 
 }  // namespace
