@@ -227,7 +227,7 @@ export interface SockmapSupport {
   available: boolean;
   /** Why not; empty when available. */
   reason: string;
-  /** Map entries in use: two for each direction that the kernel moves. */
+  /** Map entries in use: three for each direction that the kernel moves. */
   entries: number;
 }
 
