@@ -100,7 +100,8 @@ export type RelayResult = RelayProgress;
 /**
  * A running relay: a promise of its {@link RelayResult}. It rejects with ERR_KTLS_IDLE_TIMEOUT,
  * ERR_KTLS_TIMEOUT, ERR_KTLS_RELAY_BACKLOG, ERR_KTLS_INTEGRITY, ERR_KTLS_SOCKMAP_UNAVAILABLE,
- * ERR_KTLS_TRUNCATED and what else may befall TLS, an errno name such as ECONNRESET, or an AbortError; both peers then see a reset.
+ * ERR_KTLS_TRUNCATED and what else may befall TLS, an errno name such as ECONNRESET, or an AbortError; both
+ * peers then see a reset.
  *
  * It keeps the process alive while it runs. A rejection that nobody handles is an unhandled one.
  */

@@ -32,6 +32,20 @@ constexpr size_t kSentAtOnce = tls::kSendBuffer;
 constexpr size_t kPiece = 2 * tls::kMaxPlaintext;
 constexpr size_t kPieceAmongOthers = 4 * tls::kMaxPlaintext;
 
+// The piece for a range that the loop's thread sends; none where others are to.
+std::optional<size_t> piece_sent_at_once(size_t count, LoopLoad& load) {
+  if (count > kSentAtOnce) return std::nullopt;
+  switch (load.look()) {
+    case LoopLoad::State::has_time:
+      return kPiece;
+    case LoopLoad::State::has_none:
+      return kPieceAmongOthers;
+    case LoopLoad::State::wants_help:
+      break;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Napi::Function Socket::define(Napi::Env env) {
@@ -235,10 +249,8 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   const uint64_t before = state_->threaded;
   tls::SendJob job(shared_connection(), std::move(head), std::move(range), shared_count());
   auto* data = env.GetInstanceData<AddonData>();
-  const LoopLoad::State load = data->load.look();
-  if (count <= kSentAtOnce && load != LoopLoad::State::wants_help) {
-    const size_t piece = load == LoopLoad::State::has_time ? kPiece : kPieceAmongOthers;
-    Status status = job.advance_cached(data->send_buffer(), piece);
+  if (auto piece = piece_sent_at_once(count, data->load)) {
+    Status status = job.advance_cached(data->send_buffer(), *piece);
     if (job.ended()) {
       drop_chunks();
       if (!status.ok()) throw_error(env, status);

@@ -44,8 +44,11 @@ Result<bool> MappedDirection::check(Clock::time_point now, uint64_t limit) {
   const uint64_t delivered = to->acknowledged - std::min(to->acknowledged, start_.written);
   const bool busy = arrived - arrived_ >= kBusy;
   const bool keeps = delivered < arrived && delivered == delivered_ && to->nothing_under_way;
-  if (!keeps) kept_since_.reset();
-  if (keeps && !kept_since_) kept_since_ = now;
+  if (!keeps) {
+    kept_since_.reset();
+  } else if (!kept_since_) {
+    kept_since_ = now;
+  }
   arrived_ = arrived;
   delivered_ = delivered;
   gauge_->set(Mode::sockmap, delivered);

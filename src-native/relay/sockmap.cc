@@ -155,8 +155,7 @@ Status Sockmap::connect(int source, int sink) {
   if (updated.ok()) updated = bpf::update(sinks_.get(), *cookie, sink);
   if (updated.ok()) updated = bpf::update(sources_.get(), *cookie, source);
   if (!updated.ok()) {
-    bpf::remove(sinks_.get(), *cookie);
-    bpf::remove(positions_.get(), *cookie);
+    remove(*cookie);
     return unavailable(updated);
   }
   // What was queued before waits for the next segment, which may never come: this wakes it.
@@ -167,10 +166,12 @@ Status Sockmap::connect(int source, int sink) {
 
 void Sockmap::disconnect(int source) {
   auto cookie = cookie_of(source);
-  if (!cookie.ok()) return;
-  bpf::remove(sources_.get(), *cookie);
-  bpf::remove(sinks_.get(), *cookie);
-  bpf::remove(positions_.get(), *cookie);
+  if (cookie.ok()) remove(*cookie);
+}
+
+void Sockmap::remove(uint64_t cookie) {
+  // The source first: what meets the programs has a sink.
+  for (const Fd* map : {&sources_, &sinks_, &positions_}) bpf::remove(map->get(), cookie);
 }
 
 size_t Sockmap::entries() const {

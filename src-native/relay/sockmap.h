@@ -30,6 +30,8 @@ class Sockmap {
   Sockmap(Fd sinks, Fd sources, Fd positions)
       : sinks_(std::move(sinks)), sources_(std::move(sources)), positions_(std::move(positions)) {}
 
+  void remove(uint64_t cookie);
+
   // cookie of a source → its sink: the program looks it up.
   Fd sinks_;
   // The sockets whose bytes meet the programs.

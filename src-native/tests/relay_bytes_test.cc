@@ -108,11 +108,7 @@ TEST(half_read_segment_is_not_sent_twice) {
     std::vector<uint8_t> before(30'001);
     CHECK_EQ(recv(first.near.get(), before.data(), before.size(), MSG_WAITALL), ssize_t{30'001});
     Running running(*relays, in_mode(mode), std::move(first), tcp_pair(), std::move(before), {});
-    // The kernel takes over when all that came before was read.
-    while (mode == Mode::sockmap && running.gauges->a_to_b.mode() != Mode::sockmap) {
-      CHECK(!running.has_ended());
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    if (mode == Mode::sockmap) wait_until_mapped(running);
     CHECK(send_sequence(running.a.get(), 10, 90'000, 5000, 50'000));
     shutdown(running.a.get(), SHUT_WR);
     shutdown(running.b.get(), SHUT_WR);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "relay/engine.h"
+#include "tests/check.h"
 
 namespace ktls::relay::test {
 
@@ -140,6 +141,14 @@ class Running {
   uint64_t id_;
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
+
+// The kernel takes a direction over when all that came before was read.
+inline void wait_until_mapped(Running& running) {
+  while (running.gauges->a_to_b.mode() != Mode::sockmap) {
+    CHECK(!running.has_ended());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
 
 inline uint8_t byte_at(uint64_t seed, uint64_t position) {
   uint64_t mixed = (position >> 3) * 0x9E3779B97F4A7C15u + seed * 0xD1B54A32D192ED03u;

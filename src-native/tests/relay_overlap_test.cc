@@ -77,13 +77,6 @@ void send_ahead(int socket, const std::vector<uint8_t>& data) {
        "sendto");
 }
 
-void wait_until_mapped(Running& running) {
-  while (running.gauges->a_to_b.mode() != Mode::sockmap) {
-    CHECK(!running.has_ended());
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-}
-
 void send_all(int socket, const std::vector<uint8_t>& bytes) {
   CHECK_EQ(send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
 }
