@@ -21,6 +21,7 @@ struct BlockFile {
   uint64_t size;
   fs::Metadata metadata;
   std::unique_ptr<fs::FileSink> sink;
+  std::mutex writing;  // held by who writes a block's content
   // Guarded by BlockFiles' mutex.
   uint64_t missing = 0;                  // bytes
   std::map<uint64_t, uint64_t> claimed;  // begin and end of what blocks fill, adjacent ones as one

@@ -19,9 +19,6 @@ namespace {
 // Larger pipes gain nothing, and this is what an unprivileged process may ask for.
 constexpr int kPipeLength = 1 << 20;
 
-// With less room than this behind what is pending, pending bytes are moved to the front.
-constexpr size_t kWorthReading = size_t{128} << 10;
-
 }  // namespace
 
 Link::Link(std::unique_ptr<tls::Connection> connection)

@@ -54,6 +54,8 @@ class Link {
   Status fill(const Patience& patience);
   // The same without waiting: would_block.
   Status fill_now();
+  // Whether a fill is worth its system call.
+  bool has_room() const { return kInCapacity - (end_ - begin_) >= kWorthReading; }
 
   struct Frame {
     wire::FrameType type;
@@ -79,6 +81,8 @@ class Link {
   Status wait_writable(const Patience& patience);
   void compact();
 
+  // With less room than this behind what is pending, pending bytes are moved to the front.
+  static constexpr size_t kWorthReading = size_t{128} << 10;
   static constexpr size_t kOutCapacity = size_t{640} << 10;
   static constexpr size_t kInCapacity = size_t{512} << 10;
 

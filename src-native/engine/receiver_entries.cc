@@ -213,9 +213,17 @@ Status ReceiverWorker::content(Bytes data) {
     return entry_failed(std::move(written));
   }
   if (!block_file_->sink || receiver_.block_files_.has_failed(*block_file_)) return Status();
-  Status written = block_file_->sink->write_at(data, offset);
+  Status written = write_in_turn(data.size(), offset);
   if (written.ok()) return written;
   return block_failed(*block_file_, std::move(written));
+}
+
+Status ReceiverWorker::write_in_turn(size_t count, uint64_t offset) {
+  std::unique_lock turn(block_file_->writing, std::try_to_lock);
+  // An error shows again at the next fill, when what came before it has been written.
+  while (!turn.owns_lock() && link_->has_room() && link_->fill_now().ok()) (void)turn.try_lock();
+  if (!turn.owns_lock()) turn.lock();
+  return block_file_->sink->write_at(link_->pending().first(count), offset);
 }
 
 }  // namespace ktls::engine

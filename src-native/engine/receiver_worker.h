@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "engine/file_hash.h"
@@ -54,7 +55,11 @@ class ReceiverWorker {
   Status all_done(Bytes payload);
 
   Status begin_data(size_t length);
+  // `data` is at the front of what is pending.
   Status content(Bytes data);
+  // The same of a block. One connection at a time writes to a file, and the others take in what has come
+  // meanwhile: the kernel would have them spin for the inode's lock.
+  Status write_in_turn(size_t count, uint64_t offset);
   // Whether the directory could not be made, so that its entries cannot be either.
   bool directory_failed(uint32_t id) const;
 

@@ -77,6 +77,18 @@ TEST(a_tree_arrives_in_a_folder_that_is_there) {
   expect_nothing_temporary(to.path());
 }
 
+TEST(connections_that_write_one_file_in_turns_put_everything_in_its_place) {
+  Scratch from, to;
+  write_file(from / "large", random_content(64 << 20, 1));
+  engine::SenderOptions sender = sends(from.path());
+  sender.block_threshold = 1 << 20;
+  Transfer transfer(sender, receives(to / "new"));
+  Outcome outcome = transfer.run(4);
+  CHECK_OK(outcome.sender);
+  CHECK_OK(outcome.receiver);
+  CHECK(describe_tree(from.path()) == describe_tree(to / "new"));
+}
+
 TEST(a_spent_key_is_replaced_by_a_connection) {
   Scratch from;
   write_file(from / "large", random_content(70 << 20, 1));
