@@ -27,19 +27,19 @@ constexpr size_t kWriteBudget = 1024 * 1024;
 // A range that is sent from the loop's thread, while that has time or nobody else has: another thread costs
 // more than sealing it holds up.
 constexpr size_t kSentAtOnce = tls::kSendBuffer;
-// What of it is sealed for one send. The shorter, the sooner its peer has something to do; a loop that has
-// others to serve makes fewer calls.
-constexpr size_t kPiece = 2 * tls::kMaxPlaintext;
-constexpr size_t kPieceAmongOthers = 4 * tls::kMaxPlaintext;
+// What of it is sealed for the first send. The shorter, the sooner its peer has something to do; a loop that
+// has others to serve makes fewer calls.
+constexpr size_t kFirstPiece = tls::kMaxPlaintext;
+constexpr size_t kFirstPieceAmongOthers = 4 * tls::kMaxPlaintext;
 
-// The piece for a range that the loop's thread sends; none where others are to.
-std::optional<size_t> piece_sent_at_once(size_t count, LoopLoad& load) {
+// For a range that the loop's thread sends; none where others are to.
+std::optional<size_t> first_piece_sent_at_once(size_t count, LoopLoad& load) {
   if (count > kSentAtOnce) return std::nullopt;
   switch (load.look()) {
     case LoopLoad::State::has_time:
-      return kPiece;
+      return kFirstPiece;
     case LoopLoad::State::has_none:
-      return kPieceAmongOthers;
+      return kFirstPieceAmongOthers;
     case LoopLoad::State::wants_help:
       break;
   }
@@ -249,8 +249,8 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   const uint64_t before = state_->threaded;
   tls::SendJob job(shared_connection(), std::move(head), std::move(range), shared_count());
   auto* data = env.GetInstanceData<AddonData>();
-  if (auto piece = piece_sent_at_once(count, data->load)) {
-    Status status = job.advance_cached(data->send_buffer(), *piece);
+  if (auto first_piece = first_piece_sent_at_once(count, data->load)) {
+    Status status = job.advance_cached(data->send_buffer(), *first_piece);
     if (job.ended()) {
       drop_chunks();
       if (!status.ok()) throw_error(env, status);

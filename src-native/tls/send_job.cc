@@ -15,6 +15,7 @@ namespace {
 // What one job may send before others get their turn; it also bounds how long one sendfile(2) holds the
 // connection's lock. Whole records.
 constexpr size_t kTurn = 1024 * 1024;
+constexpr size_t kLargestPiece = 4 * kMaxPlaintext;
 
 Status file_ended(size_t missing) {
   return Status::fail(Code::file_changed, "the file ended " + std::to_string(missing) +
@@ -30,8 +31,8 @@ SendJob::SendJob(std::shared_ptr<Connection> connection, ChunkQueue chunks, File
       range_(std::move(range)),
       sent_(std::move(sent)) {}
 
-Status SendJob::advance_cached(MutableBytes buffer, size_t piece) {
-  piece_ = piece;
+Status SendJob::advance_cached(MutableBytes buffer, size_t first_piece) {
+  piece_ = first_piece;
   Status status = advance(buffer);
   piece_.reset();
   return status;
@@ -90,7 +91,10 @@ Result<size_t> SendJob::copy_from_file(MutableBytes buffer, size_t wanted) {
   // Nothing is read that would wait here for the peer.
   KTLS_TRY(connection_->flush());
   const Bytes head = chunks_.front();
-  if (piece_) wanted = std::min(wanted, *piece_ - head.size());
+  if (piece_) {
+    wanted = std::min(wanted, *piece_ - head.size());
+    piece_ = std::min(2 * *piece_, kLargestPiece);
+  }
   // What has been read ahead is sent whole, beyond the turn if need be: cut anywhere, it would end in a short
   // record.
   Result<Bytes> data = head.empty() && reads_ahead() ? ahead_->next() : fill(buffer, head, wanted);

@@ -42,8 +42,9 @@ class SendJob {
   // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
   Status advance(MutableBytes buffer);
   // The same, where waiting for the disk would hold up others: would_block then, too. What our own record
-  // layer seals is sent by the piece, of more than a record: the peer opens one while the next is sealed.
-  Status advance_cached(MutableBytes buffer, size_t piece);
+  // layer seals is sent by the piece, of a record or more, and each is twice the one before up to four
+  // records: the peer, which has nothing to do yet, opens one while the next is sealed.
+  Status advance_cached(MutableBytes buffer, size_t first_piece);
   // Instead of going on.
   void cancel();
   // The kernel has every byte, or advance() has returned another error than would_block: file_changed
