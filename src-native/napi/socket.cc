@@ -27,19 +27,16 @@ constexpr size_t kWriteBudget = 1024 * 1024;
 // A range that is sent from the loop's thread, while that has time or nobody else has: another thread costs
 // more than sealing it holds up.
 constexpr size_t kSentAtOnce = tls::kSendBuffer;
-// What of it is sealed for the first send. The shorter, the sooner its peer has something to do; a loop that
-// has others to serve makes fewer calls.
-constexpr size_t kFirstPiece = tls::kMaxPlaintext;
-constexpr size_t kFirstPieceAmongOthers = 4 * tls::kMaxPlaintext;
 
-// For a range that the loop's thread sends; none where others are to.
+// What is sealed for the first send of a range that the loop's thread sends; none where others are to. The
+// shorter, the sooner its peer has something to do; a loop that has others to serve makes fewer calls.
 std::optional<size_t> first_piece_sent_at_once(size_t count, LoopLoad& load) {
   if (count > kSentAtOnce) return std::nullopt;
   switch (load.look()) {
     case LoopLoad::State::has_time:
-      return kFirstPiece;
+      return tls::kMaxPlaintext;
     case LoopLoad::State::has_none:
-      return kFirstPieceAmongOthers;
+      return tls::kLargestPiece;
     case LoopLoad::State::wants_help:
       break;
   }

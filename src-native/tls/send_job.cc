@@ -15,7 +15,6 @@ namespace {
 // What one job may send before others get their turn; it also bounds how long one sendfile(2) holds the
 // connection's lock. Whole records.
 constexpr size_t kTurn = 1024 * 1024;
-constexpr size_t kLargestPiece = 4 * kMaxPlaintext;
 
 Status file_ended(size_t missing) {
   return Status::fail(Code::file_changed, "the file ended " + std::to_string(missing) +

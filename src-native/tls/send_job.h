@@ -23,6 +23,8 @@ struct FileRange {
 
 // What advance() reads files into: 16 records, as many as our own record layer seals for one send.
 inline constexpr size_t kSendBuffer = 16 * kMaxPlaintext;
+// What advance_cached() seals for one send, at most.
+inline constexpr size_t kLargestPiece = 4 * kMaxPlaintext;
 
 class SendJob {
  public:
@@ -42,8 +44,8 @@ class SendJob {
   // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
   Status advance(MutableBytes buffer);
   // The same, where waiting for the disk would hold up others: would_block then, too. What our own record
-  // layer seals is sent by the piece, of a record or more, and each is twice the one before up to four
-  // records: the peer, which has nothing to do yet, opens one while the next is sealed.
+  // layer seals is sent by the piece, of a record or more, and each is twice the one before up to
+  // kLargestPiece: the peer, which has nothing to do yet, opens one while the next is sealed.
   Status advance_cached(MutableBytes buffer, size_t first_piece);
   // Instead of going on.
   void cancel();
