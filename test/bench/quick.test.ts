@@ -117,6 +117,21 @@ t.test('a rival whose result is wrong has failed and has no number', async (t) =
   t.ok(cell.summary.find(({ name }) => name === NODE_TLS)?.figures, 'the others go on');
 });
 
+t.test('a rival that is stopped has no number, not the one before', async (t) => {
+  const folder = temporaryFolder(t);
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  // the second time it copies everything and does not end
+  const script = `#!/bin/sh\n/bin/cp "$@" || exit 1\n[ ! -e ${folder}/once ] || exec sleep 60\n: > ${folder}/once\n`;
+  writeFileSync(join(bin, 'cp'), script);
+  chmodSync(join(bin, 'cp'), 0o755);
+  const path = [bin, process.env.PATH].join(delimiter);
+  const { cells } = bench(t, folder, path, '--tables', 'rivals', '--sets', 'count-20', '--limit', '8');
+  const result = (cells as [Cell])[0].results.find(({ name }) => name === 'cp -a');
+  t.equal(result?.failed, 'stopped after 8 s');
+  t.same(result?.runs, []);
+});
+
 t.test('a data set is the same each time, and cannot be compressed', async (t) => {
   const folders = [temporaryFolder(t), temporaryFolder(t)];
   for (const folder of folders) {

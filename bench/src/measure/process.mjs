@@ -1,5 +1,6 @@
 // One end of a transfer: a program run under native/measure.cc, which says what it used.
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
@@ -31,6 +32,8 @@ const KEPT = 65536;
  * @returns {MeasuredProcess}
  */
 export function measured(measure, report, command, openInput = false) {
+  // A killed measurement writes none, and an earlier one's is not its.
+  rmSync(report, { force: true });
   const child = spawn(measure, [report, ...command], {
     detached: true,
     stdio: [openInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],

@@ -1,5 +1,6 @@
 // A tree over node:tls as a Node program would send it: for each entry a header of JSON, then the file
 // through createReadStream. One connection, files in turn, times not kept.
+import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
@@ -27,7 +28,12 @@ async function send(root, port, cert) {
     length.writeUInt32LE(header.length);
     socket.write(Buffer.concat([length, header]));
     if (entry.isFile() && size > 0) {
-      await pipeline(createReadStream(path), socket, { end: false });
+      // Not pipeline(), which leaves a listener on the socket for each file: 100,000 need six minutes.
+      for await (const piece of createReadStream(path)) {
+        if (!socket.write(piece)) {
+          await once(socket, 'drain');
+        }
+      }
     }
   }
   socket.end();
