@@ -114,11 +114,16 @@ void Crew::leave_connection() {
 }
 
 bool Crew::leave_work() {
-  std::unique_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
   if (--working_ > 0) return false;
   over_ = true;
-  while (connected_ > 1 && !session_.stopped()) changed_.wait_for(lock, kGlance);
   return true;
+}
+
+bool Crew::others_left() {
+  std::unique_lock lock(mutex_);
+  if (connected_ > 1) changed_.wait_for(lock, kGlance);
+  return connected_ == 1;
 }
 
 void Crew::end_waiting() {

@@ -43,9 +43,10 @@ class Crew {
 
   // The last call of a worker, when its connection is closed.
   void leave_connection();
-  // A worker has no work left. True for the last one: all others have closed their connections then, and
-  // nobody joins any more.
+  // A worker has no work left. True for the last one: nobody joins any more then.
   bool leave_work();
+  // Of that one: waits a moment for the others to close their connections. Whether they have.
+  bool others_left();
   // Who is expected is not waited for any more, and may still join while there are others.
   void end_waiting();
   // Calls `ask`, then waits for a connection that takes the caller's place. False when the session stopped.

@@ -88,6 +88,8 @@ Status SenderWorker::leave() {
 }
 
 Status SenderWorker::finish() {
+  // Why one of the others was reset may be said here.
+  while (!sender_.crew_.others_left()) KTLS_TRY(take_incoming());
   if (session().stopped()) return Status::of(Code::cancelled);
   for (const HardLink& link : sender_.hard_links_) {
     if (sender_.was_skipped(link.target_directory, link.target_name)) {

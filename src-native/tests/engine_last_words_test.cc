@@ -56,6 +56,41 @@ struct BusySender {
 
 }  // namespace
 
+TEST(a_sender_without_work_left_hears_why_its_other_connection_is_reset) {
+  Scratch from;
+  std::array<Links, 2> both{link_pair(), link_pair()};
+  auto user = Cancel::create();
+  CHECK_OK(user);
+  engine::SenderOptions options;
+  options.root = from.path();
+  auto sender = engine::Sender::create(options, *user, kLong, [] {});
+  CHECK_OK(sender);
+  (*sender)->expect();
+  (*sender)->add(std::move(both[1].client));
+  Status sent;
+  std::thread sending([&] { sent = (*sender)->run(std::move(both[0].client)); });
+  // One has done first and waits for its peer's end; the other waits for that.
+  std::unique_ptr<engine::Link>* idle = nullptr;
+  while (idle == nullptr) {
+    for (Links& links : both) {
+      (void)links.server->fill_now();
+      Result<std::optional<engine::Link::Frame>> frame = links.server->front_frame();
+      if (!frame.ok() || !frame->has_value()) continue;
+      if ((**frame).type == wire::FrameType::connection_done) idle = &links.server;
+      links.server->consume_frame(**frame);
+    }
+    std::this_thread::yield();
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  engine::say_error(idle == &both[0].server ? *both[1].server : *both[0].server,
+                    Status::system("open", ENOTDIR), {**user, std::chrono::milliseconds(0)});
+  const linger at_once{1, 0};
+  (void)setsockopt((*idle)->connection().fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  idle->reset();
+  sending.join();
+  CHECK_EQ(sent.error_number(), ENOTDIR);
+}
+
 TEST(a_sender_that_is_cancelled_says_so) {
   Scratch from;
   Links links = link_pair();
