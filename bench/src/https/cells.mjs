@@ -29,7 +29,7 @@ import { verify } from './site.mjs';
  * @returns {Request[]}
  */
 export function requests(options, sites) {
-  const { tables, sizes, connections, repetitions, seconds } = options;
+  const { tables, sizes, connections, clientThreads, repetitions, seconds } = options;
   /** @type {Request[]} */
   const files = sizes.flatMap((size) =>
     connections.map((count) => ({
@@ -40,7 +40,8 @@ export function requests(options, sites) {
       repetitions,
       async measure(server) {
         const log = join(sites.ecdsa.folder, 'h2load.log');
-        const what = { path: `/${size}.bin`, size, log, connections: count, seconds };
+        const threads = Math.min(clientThreads, count);
+        const what = { path: `/${size}.bin`, size, log, connections: count, threads, seconds };
         const got = await load(server, what);
         return {
           'requests/s': got.requests / got.seconds,

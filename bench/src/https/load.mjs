@@ -28,16 +28,17 @@ const STOP_WITHIN_S = 3;
  * @param {number} what.size Of the file there, in bytes.
  * @param {string} what.log A file to overwrite.
  * @param {number} what.connections
+ * @param {number} what.threads Of the client; each has its share of the connections.
  * @param {number} what.seconds
  * @returns {Promise<Load>}
  */
-export async function load(server, { path, size, log, connections, seconds }) {
+export async function load(server, { path, size, log, connections, threads, seconds }) {
   await rm(log, { force: true });
   const warmUp = seconds + Math.ceil(connections / OPENED_PER_SECOND);
   const client = spawn(
     'h2load',
     [
-      ...['--h1', '--threads=1', `--clients=${connections}`, `--log-file=${log}`],
+      ...['--h1', `--threads=${threads}`, `--clients=${connections}`, `--log-file=${log}`],
       ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
       `https://localhost:${server.port}${path}`,
     ],
@@ -45,20 +46,21 @@ export async function load(server, { path, size, log, connections, seconds }) {
   );
   const closed = once(client, 'close');
   let text = '';
-  /** @type {{ cpuS: Promise<number>, at: number }[]} */
-  const marks = [];
+  /** @type {Record<string, { cpuS: Promise<number>, at: number }>} By what the first thread said. */
+  const marks = {};
   /** @type {NodeJS.Timeout | undefined} */
   let stopping;
   for await (const line of createInterface(client.stdout)) {
-    if (/^Main benchmark duration is (started|over)/.test(line)) {
-      marks.push({ cpuS: server.cpuS(), at: Date.now() });
-      if (marks.length === 2) stopping = setTimeout(() => client.kill('SIGKILL'), STOP_WITHIN_S * 1000);
+    const [, mark] = /^Main benchmark duration is (started|over)/.exec(line) ?? [];
+    if (mark !== undefined && marks[mark] === undefined) {
+      marks[mark] = { cpuS: server.cpuS(), at: Date.now() };
+      if (mark === 'over') stopping = setTimeout(() => client.kill('SIGKILL'), STOP_WITHIN_S * 1000);
     }
     text += `${line}\n`;
   }
   await closed;
   clearTimeout(stopping);
-  const [before, after] = marks;
+  const { started: before, over: after } = marks;
   if (before === undefined || after === undefined) throw new Error(`nothing was served: ${text}`);
   const cpuS = (await after.cpuS) - (await before.cpuS);
   const summed = /^requests:/m.test(text) ? sum(text, seconds) : await count(log, size, before.at);

@@ -15,6 +15,7 @@ const SIZES = [10 * KIB, 100 * KIB, KIB * KIB, 100 * KIB * KIB];
  * @property {string[]} tables
  * @property {number[]} sizes Bytes.
  * @property {number[]} connections
+ * @property {number} clientThreads Of the load on files.
  * @property {number[]} idle
  * @property {number} repetitions
  * @property {number} seconds For each measurement.
@@ -32,6 +33,7 @@ export function parseOptions(argv) {
     .option('--tables <names>', `some of ${TABLES.join(', ')}`, words(TABLES))
     .option('--sizes <bytes>', `of files (default: ${SIZES})`, integers)
     .option('--connections <n>', 'that load at once (default: 1,64,1000)', integers)
+    .option('--client-threads <n>', 'that load (default: one)', integer)
     .option('--idle <n>', 'connections that are held (default: 10000,40000)', integers)
     .option('--repetitions <n>', '(default: 5; quick: 3)', integer)
     .option('--seconds <n>', 'for each measurement (default: 4; quick: 2)', integer)
@@ -51,6 +53,7 @@ export function parseOptions(argv) {
     tables: options.tables ?? (quick ? TABLES.slice(0, 2) : TABLES),
     sizes: options.sizes ?? (quick ? SIZES.slice(1, 3) : SIZES),
     connections: options.connections ?? (quick ? [1, 64] : [1, 64, 1000]),
+    clientThreads: options.clientThreads ?? 1,
     idle: options.idle ?? [10_000, 40_000],
     repetitions: options.repetitions ?? (quick ? 3 : 5),
     seconds: options.seconds ?? (quick ? 2 : 4),
