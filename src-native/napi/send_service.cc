@@ -44,6 +44,10 @@ SendService* SendService::of(Napi::Env env) {
   return service.get();
 }
 
+bool SendService::idle() const {
+  return std::ranges::all_of(loops_, [](const auto& loop) { return loop->load() == 0; });
+}
+
 uint64_t SendService::start(Napi::Env env, tls::SendJob job, OnEnd on_end) {
   ended_.expect(env);
   const uint64_t id = next_id_++;

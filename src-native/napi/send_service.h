@@ -25,6 +25,8 @@ class SendService {
 
   // `on_end` is called once, later, on the event loop's thread; never when the environment goes before.
   uint64_t start(Napi::Env env, tls::SendJob job, OnEnd on_end);
+  // Whether no thread has anything to send.
+  bool idle() const;
   // The job ends with Code::cancelled, unless it has ended already.
   void cancel(uint64_t id);
 

@@ -27,20 +27,32 @@ constexpr size_t kWriteBudget = 1024 * 1024;
 // A range that is sent from the loop's thread, while that has time or nobody else has: another thread costs
 // more than sealing it holds up.
 constexpr size_t kSentAtOnce = tls::kSendBuffer;
+// Of a longer one the loop's thread sends three pieces where the other threads have nothing to do and would
+// have to be woken first, unless that is nothing beside the rest.
+constexpr size_t kHeadStart = tls::kMaxPlaintext + 2 * tls::kMaxPlaintext + tls::kLargestPiece;
+constexpr size_t kWorthAHeadStart = 1024 * 1024;
 
-// What is sealed for the first send of a range that the loop's thread sends; none where others are to. The
-// shorter, the sooner its peer has something to do; a loop that has others to serve makes fewer calls.
-std::optional<size_t> first_piece_sent_at_once(size_t count, LoopLoad& load) {
-  if (count > kSentAtOnce) return std::nullopt;
-  switch (load.look()) {
-    case LoopLoad::State::has_time:
-      return tls::kMaxPlaintext;
-    case LoopLoad::State::has_none:
-      return tls::kLargestPiece;
-    case LoopLoad::State::wants_help:
-      break;
+struct SentAtOnce {
+  size_t first_piece;
+  size_t most;
+};
+
+// What the loop's thread sends of a range itself; none where others are to. The shorter the first piece, the
+// sooner its peer has something to do; a loop that has others to serve makes fewer calls.
+std::optional<SentAtOnce> sent_at_once(size_t count, size_t head, AddonData& data) {
+  if (count <= kSentAtOnce) {
+    switch (data.load.look()) {
+      case LoopLoad::State::has_time:
+        return SentAtOnce{tls::kMaxPlaintext, head + count};
+      case LoopLoad::State::has_none:
+        return SentAtOnce{tls::kLargestPiece, head + count};
+      case LoopLoad::State::wants_help:
+        return std::nullopt;
+    }
   }
-  return std::nullopt;
+  const bool idle = data.sends == nullptr || data.sends->idle();
+  const bool worth = count <= kWorthAHeadStart && idle && data.load.look() == LoopLoad::State::has_time;
+  return worth ? std::optional(SentAtOnce{tls::kMaxPlaintext, kHeadStart}) : std::nullopt;
 }
 
 }  // namespace
@@ -243,11 +255,12 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   const auto count = static_cast<size_t>(info[2].As<Napi::Number>().Int64Value());
   tls::FileRange range = {std::move(file), info[1].As<Napi::Number>().Int64Value(), count};
   tls::ChunkQueue head = take_chunks(info[3].As<Napi::Array>());
+  const size_t head_length = head.length();
   const uint64_t before = state_->threaded;
   tls::SendJob job(shared_connection(), std::move(head), std::move(range), shared_count());
   auto* data = env.GetInstanceData<AddonData>();
-  if (auto first_piece = first_piece_sent_at_once(count, data->load)) {
-    Status status = job.advance_cached(data->send_buffer(), *first_piece);
+  if (const auto part = sent_at_once(count, head_length, *data)) {
+    Status status = job.advance_cached(data->send_buffer(), part->first_piece, part->most);
     if (job.ended()) {
       drop_chunks();
       if (!status.ok()) throw_error(env, status);

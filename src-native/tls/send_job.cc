@@ -30,16 +30,17 @@ SendJob::SendJob(std::shared_ptr<Connection> connection, ChunkQueue chunks, File
       range_(std::move(range)),
       sent_(std::move(sent)) {}
 
-Status SendJob::advance_cached(MutableBytes buffer, size_t first_piece) {
+Status SendJob::advance_cached(MutableBytes buffer, size_t first_piece, size_t most) {
   piece_ = first_piece;
-  Status status = advance(buffer);
+  Status status = advance_by(most, buffer);
   piece_.reset();
   return status;
 }
 
-Status SendJob::advance(MutableBytes buffer) {
+Status SendJob::advance(MutableBytes buffer) { return advance_by(kTurn, buffer); }
+
+Status SendJob::advance_by(size_t budget, MutableBytes buffer) {
   if (!flushing_) {
-    size_t budget = kTurn;
     Status status = send(buffer, budget);
     if (status.is(Code::would_block) || (status.ok() && !complete())) return status;
     failure_ = std::move(status);

@@ -43,10 +43,10 @@ class SendJob {
   // Goes on until the kernel takes no more (would_block: when the descriptor is writable, again), or for
   // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
   Status advance(MutableBytes buffer);
-  // The same, where waiting for the disk would hold up others: would_block then, too. What our own record
-  // layer seals is sent by the piece, of a record or more, and each is twice the one before up to
-  // kLargestPiece: the peer, which has nothing to do yet, opens one while the next is sealed.
-  Status advance_cached(MutableBytes buffer, size_t first_piece);
+  // The same for `most` bytes, where waiting for the disk would hold up others: would_block then, too. What
+  // our own record layer seals is sent by the piece, of a record or more, and each is twice the one before up
+  // to kLargestPiece: the peer, which has nothing to do yet, opens one while the next is sealed.
+  Status advance_cached(MutableBytes buffer, size_t first_piece, size_t most);
   // Instead of going on.
   void cancel();
   // The kernel has every byte, or advance() has returned another error than would_block: file_changed
@@ -54,6 +54,7 @@ class SendJob {
   bool ended() const { return ended_; }
 
  private:
+  Status advance_by(size_t budget, MutableBytes buffer);
   Status send(MutableBytes buffer, size_t& budget);
   Result<size_t> send_some(MutableBytes buffer, size_t budget);
   Result<size_t> send_chunks(size_t budget);

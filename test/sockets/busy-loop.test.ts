@@ -1,4 +1,4 @@
-// Files that are short go out from the event loop while it has time, and from other threads when it has none and
+// Who sends a file: those that are short go out from the event loop while it has time, and from other threads when it has none and
 // processors have.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -19,6 +19,9 @@ const content = randomBytes(10_000);
 /** On a tmpfs: not every file system tells whether a file is in memory. */
 const file = join(temporaryFolder(t, '/dev/shm'), 'file');
 writeFileSync(file, content);
+const longer = randomBytes(600_000);
+const longerFile = join(temporaryFolder(t, '/dev/shm'), 'longer');
+writeFileSync(longerFile, longer);
 
 /** Longer than the loop's time is looked back at. */
 const PERIOD_MS = 150;
@@ -81,4 +84,27 @@ t.test('the same bytes, whoever sends them', async (t) => {
   for (const [index, bytes] of got.entries()) {
     t.ok(bytes.equals(Buffer.concat(Array(sent[index] ?? 0).fill(content))));
   }
+});
+
+t.test('of a longer file the beginning goes out at once', async (t) => {
+  const { client, server } = await pair(t, trust, { kernel: 'off' });
+  const received = collect(server);
+  const socket = client as unknown as KtlsSocket;
+  // Until the loop is known to have time again.
+  for (let periods = 0; periods < 3; periods++) {
+    await client.sendFile(file);
+    await sleep(PERIOD_MS);
+  }
+  const before = socket.bytesWritten;
+  const done = new Promise<void>((resolve, reject) => {
+    const chunk = socket.fileChunk(openSync(longerFile, 'r'), 0, longer.length, (error) =>
+      error ? reject(error) : resolve(),
+    );
+    socket.write(chunk);
+  });
+  const atOnce = socket.bytesWritten - before;
+  t.ok(atOnce >= 7 * 16_384, `${atOnce} bytes`);
+  await done;
+  client.end();
+  t.ok((await received).equals(Buffer.concat([content, content, content, longer])));
 });

@@ -1,4 +1,5 @@
 // The command line of the HTTPS tables.
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,7 +34,7 @@ export function parseOptions(argv) {
     .option('--tables <names>', `some of ${TABLES.join(', ')}`, words(TABLES))
     .option('--sizes <bytes>', `of files (default: ${SIZES})`, integers)
     .option('--connections <n>', 'that load at once (default: 1,64,1000)', integers)
-    .option('--client-threads <n>', 'that load (default: one)', integer)
+    .option('--client-threads <n>', 'that load files (default: one for each processor)', integer)
     .option('--idle <n>', 'connections that are held (default: 10000,40000)', integers)
     .option('--repetitions <n>', '(default: 5; quick: 3)', integer)
     .option('--seconds <n>', 'for each measurement (default: 4; quick: 2)', integer)
@@ -53,7 +54,7 @@ export function parseOptions(argv) {
     tables: options.tables ?? (quick ? TABLES.slice(0, 2) : TABLES),
     sizes: options.sizes ?? (quick ? SIZES.slice(1, 3) : SIZES),
     connections: options.connections ?? (quick ? [1, 64] : [1, 64, 1000]),
-    clientThreads: options.clientThreads ?? 1,
+    clientThreads: options.clientThreads ?? availableParallelism(),
     idle: options.idle ?? [10_000, 40_000],
     repetitions: options.repetitions ?? (quick ? 3 : 5),
     seconds: options.seconds ?? (quick ? 2 : 4),

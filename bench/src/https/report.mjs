@@ -14,7 +14,7 @@ const TITLES = {
 };
 const NOTES = {
   files:
-    "Loaded by h2load on the same processors, over connections that are open and warm. CPU is the server's; × are ratios of medians.",
+    "Loaded by h2load on the same processors, with a thread for each as far as there are connections, over connections that are open and warm. CPU is the server's; × are ratios of medians.",
   handshakes:
     'A connection, one request and the end, 16 at once, by a client of node:tls, which is the bottleneck where a server is faster than it: compare the CPU.',
   idle: "Opened, asked once and then left alone. Memory of the server's processes (PSS), not of the kernel.",
