@@ -29,7 +29,9 @@ function figures(column, runs, results, yardsticks) {
   const { median, min, max } = of(runs);
   const ratios = yardsticks.map((yardstick) => {
     const other = results.find(({ name, failed }) => name === yardstick && failed === undefined);
-    return other === undefined ? '' : (median / of(other.runs).median).toFixed(2);
+    if (other === undefined) return '';
+    const yard = of(other.runs).median;
+    return yard === 0 ? '–' : (median / yard).toFixed(2);
   });
   return [`${short(median)} (${short(min)}–${short(max)})`, ...ratios];
 }
