@@ -22,6 +22,15 @@ void keep_buffers_small(int fd) {
   CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
 }
 
+std::unique_ptr<engine::Sender> sender_of(const Scratch& from, const std::shared_ptr<Cancel>& user,
+                                          std::chrono::milliseconds idle = kLong) {
+  engine::SenderOptions options;
+  options.root = from.path();
+  auto created = engine::Sender::create(options, user, idle, [] {});
+  CHECK_OK(created);
+  return std::move(*created);
+}
+
 // A sender at work on 16 MiB over small buffers, whose peer is the test.
 struct BusySender {
   explicit BusySender(std::chrono::milliseconds idle) {
@@ -30,11 +39,7 @@ struct BusySender {
     keep_buffers_small(links.server->connection().fd());
     CHECK_OK(user);
     CHECK_OK(never);
-    engine::SenderOptions options;
-    options.root = from.path();
-    auto created = engine::Sender::create(options, *user, idle, [] {});
-    CHECK_OK(created);
-    sender = std::move(*created);
+    sender = sender_of(from, *user, idle);
     sending = std::thread([this] { sent = sender->run(std::move(links.client)); });
   }
 
@@ -61,14 +66,11 @@ TEST(a_sender_without_work_left_hears_why_its_other_connection_is_reset) {
   std::array<Links, 2> both{link_pair(), link_pair()};
   auto user = Cancel::create();
   CHECK_OK(user);
-  engine::SenderOptions options;
-  options.root = from.path();
-  auto sender = engine::Sender::create(options, *user, kLong, [] {});
-  CHECK_OK(sender);
-  (*sender)->expect();
-  (*sender)->add(std::move(both[1].client));
+  std::unique_ptr<engine::Sender> sender = sender_of(from, *user);
+  sender->expect();
+  sender->add(std::move(both[1].client));
   Status sent;
-  std::thread sending([&] { sent = (*sender)->run(std::move(both[0].client)); });
+  std::thread sending([&] { sent = sender->run(std::move(both[0].client)); });
   // One has done first and waits for its peer's end; the other waits for that.
   std::unique_ptr<engine::Link>* idle = nullptr;
   while (idle == nullptr) {
@@ -81,6 +83,7 @@ TEST(a_sender_without_work_left_hears_why_its_other_connection_is_reset) {
     }
     std::this_thread::yield();
   }
+  // Nothing shows that it does; where it does not yet, it hears all the sooner.
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   engine::say_error(idle == &both[0].server ? *both[1].server : *both[0].server,
                     Status::system("open", ENOTDIR), {**user, std::chrono::milliseconds(0)});
@@ -96,12 +99,9 @@ TEST(a_sender_that_is_cancelled_says_so) {
   Links links = link_pair();
   auto user = Cancel::create();
   CHECK_OK(user);
-  engine::SenderOptions options;
-  options.root = from.path();
-  auto sender = engine::Sender::create(options, *user, kLong, [] {});
-  CHECK_OK(sender);
+  std::unique_ptr<engine::Sender> sender = sender_of(from, *user);
   Status sent;
-  std::thread sending([&] { sent = (*sender)->run(std::move(links.client)); });
+  std::thread sending([&] { sent = sender->run(std::move(links.client)); });
   auto never = Cancel::create();
   CHECK_OK(never);
   Result<wire::Report> said = Status::of(Code::end_of_stream);
