@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { prepareCache } from './cache.mjs';
 import { freshDestination, removeDestinations } from './destination.mjs';
 import { transfer } from './measure/transfer.mjs';
+import { inTurns } from './order.mjs';
 import { verify } from './verify.mjs';
 
 /**
@@ -43,8 +44,7 @@ import { verify } from './verify.mjs';
  */
 
 /**
- * Every repetition runs every contestant once, each starting one further on, so that what changes on
- * the machine with time changes for all. The first result of each is compared with the source.
+ * Every repetition runs every contestant once, so that what changes on the machine with time changes for all.
  *
  * @param {Bench} bench
  * @param {Cell} cell
@@ -54,16 +54,13 @@ import { verify } from './verify.mjs';
 export async function runCell(bench, cell, contestants) {
   /** @type {Result[]} */
   const results = contestants.map(({ name, encrypted }) => ({ name, encrypted, runs: [], lost: [] }));
-  for (let repetition = 0; repetition < bench.repetitions; repetition++) {
-    for (let turn = 0; turn < contestants.length; turn++) {
-      const n = (turn + repetition) % contestants.length;
-      const [contestant, result] = [contestants[n], results[n]];
-      if (contestant !== undefined && result !== undefined && result.failed === undefined) {
-        await runOnce(bench, cell, contestant, result);
-        bench.log(
-          `  ${repetition + 1}/${bench.repetitions} ${contestant.name}: ${result.failed ?? outcome(result)}`,
-        );
-      }
+  for (const { repetition, index } of inTurns(bench.repetitions, contestants.length)) {
+    const [contestant, result] = [contestants[index], results[index]];
+    if (contestant !== undefined && result !== undefined && result.failed === undefined) {
+      await runOnce(bench, cell, contestant, result);
+      bench.log(
+        `  ${repetition + 1}/${bench.repetitions} ${contestant.name}: ${result.failed ?? outcome(result)}`,
+      );
     }
   }
   return results;
@@ -91,9 +88,7 @@ async function runOnce(bench, cell, contestant, result) {
     const held = await delayedAcks();
     const run = await transfer(bench.workshop.measure, bench.workshop.folder, plan, bench.limitS);
     const delayed = (await delayedAcks()) - held;
-    if (result.runs.length === 0) {
-      result.lost = await verify(source, destination);
-    }
+    result.lost = [...new Set([...result.lost, ...(await verify(source, destination))])];
     result.runs.push({ ...run, delayedAcks: delayed });
   } catch (error) {
     result.failed = /** @type {Error} */ (error).message;

@@ -1,4 +1,5 @@
-// A cell whose contestants take turns, each repetition starting one further on.
+// A cell whose contestants take turns.
+import { inTurns } from './order.mjs';
 
 /**
  * @typedef {object} Cell
@@ -31,21 +32,18 @@ export async function takeTurns({ table, title, repetitions, measure }, contesta
   /** @type {Result[]} */
   const results = contestants.map(({ name }) => ({ name, runs: [] }));
   log(`${table}: ${title}`);
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    for (let turn = 0; turn < contestants.length; turn++) {
-      const n = (turn + repetition) % contestants.length;
-      const [contestant, result] = [contestants[n], results[n]];
-      if (contestant === undefined || result === undefined || result.failed !== undefined) continue;
-      try {
-        result.runs.push(await measure(contestant));
-      } catch (error) {
-        result.failed = /** @type {Error} */ (error).message.slice(0, 300);
-      }
-      const numbers = Object.entries(result.runs.at(-1) ?? {}).map(
-        ([name, value]) => `${value.toPrecision(3)} ${name}`,
-      );
-      log(`  ${repetition + 1}/${repetitions} ${contestant.name}: ${result.failed ?? numbers.join(', ')}`);
+  for (const { repetition, index } of inTurns(repetitions, contestants.length)) {
+    const [contestant, result] = [contestants[index], results[index]];
+    if (contestant === undefined || result === undefined || result.failed !== undefined) continue;
+    try {
+      result.runs.push(await measure(contestant));
+    } catch (error) {
+      result.failed = /** @type {Error} */ (error).message.slice(0, 300);
     }
+    const numbers = Object.entries(result.runs.at(-1) ?? {}).map(
+      ([name, value]) => `${value.toPrecision(3)} ${name}`,
+    );
+    log(`  ${repetition + 1}/${repetitions} ${contestant.name}: ${result.failed ?? numbers.join(', ')}`);
   }
   return { table, title, results };
 }

@@ -8,6 +8,7 @@ import { Command } from 'commander';
 
 import { describeMachine } from '../machine.mjs';
 import { compile } from '../measure/compile.mjs';
+import { inTurns } from '../order.mjs';
 import { contestants } from './contestants.mjs';
 import { markdown } from './markdown.mjs';
 import { KINDS, runOnce } from './run.mjs';
@@ -76,27 +77,22 @@ export async function runRelays(argv) {
 }
 
 /**
- * The contestants take turns, each repetition starting one further on.
- *
  * @param {import('./contestants.mjs').Contestant[]} present
  * @param {Cell[]} row
  * @param {{ repetitions: number, seconds: number, message: number, traffic: string, folder: string }} settings
  */
 async function measureRow(present, row, settings) {
-  for (let repetition = 0; repetition < settings.repetitions; repetition++) {
-    for (let turn = 0; turn < present.length; turn++) {
-      const index = (turn + repetition) % present.length;
-      const cell = /** @type {Cell} */ (row[index]);
-      if (cell.failed) {
-        continue;
-      }
-      process.stderr.write(`${cell.kind} ${cell.connections} ${cell.name}\n`);
-      try {
-        const contestant = /** @type {import('./contestants.mjs').Contestant} */ (present[index]);
-        cell.runs.push(await runOnce(contestant, settings, cell.kind, cell.connections));
-      } catch (error) {
-        cell.failed = /** @type {Error} */ (error).message.trim().split('\n').at(-1) || 'it ended early';
-      }
+  for (const { index } of inTurns(settings.repetitions, present.length)) {
+    const cell = /** @type {Cell} */ (row[index]);
+    if (cell.failed) {
+      continue;
+    }
+    process.stderr.write(`${cell.kind} ${cell.connections} ${cell.name}\n`);
+    try {
+      const contestant = /** @type {import('./contestants.mjs').Contestant} */ (present[index]);
+      cell.runs.push(await runOnce(contestant, settings, cell.kind, cell.connections));
+    } catch (error) {
+      cell.failed = /** @type {Error} */ (error).message.trim().split('\n').at(-1) || 'it ended early';
     }
   }
 }
