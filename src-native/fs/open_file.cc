@@ -76,6 +76,7 @@ Result<Fd> open_file_beneath(const std::string& root, const std::string& path, L
   if (lookup == Lookup::cached && !root.empty() && only_descends(path)) {
     Fd file(open_with(AT_FDCWD, (root + "/" + path).c_str(), RESOLVE_NO_SYMLINKS | RESOLVE_CACHED));
     if (file) return file;
+    if (needs_disk(errno)) return Status::of(Code::would_block);
   }
   const Fd directory(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return Status::system("open", errno).with_path(root);

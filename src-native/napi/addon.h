@@ -12,6 +12,7 @@
 
 namespace ktls::napi {
 
+class FileOpener;
 class RelayService;
 class SendService;
 
@@ -20,6 +21,8 @@ struct AddonData {
 
   // Makes an error of lib/errors.ts: handed over once by initialize().
   Napi::FunctionReference create_error;
+  // Null until a file is first opened elsewhere than on the event loop.
+  std::shared_ptr<FileOpener> opener;
   // Null until the first relay.
   std::shared_ptr<RelayService> relays;
   // Null until a socket first sends from another thread.

@@ -9,7 +9,7 @@
 #include "fs/open_file.h"
 #include "napi/addon.h"
 #include "napi/error.h"
-#include "napi/task.h"
+#include "napi/file_opener.h"
 
 namespace ktls::napi {
 
@@ -58,22 +58,9 @@ Napi::Value open_cached_file(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value open_file(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  Result<std::shared_ptr<Cancel>> cancel = Cancel::create();
-  if (!cancel.ok()) {
-    throw_error(env, cancel.status());
-    return env.Undefined();
-  }
-  auto opened = std::make_shared<Fd>();
-  return Task::run(
-      env, "ktls-open", *cancel,
-      [wanted = to_wanted(info), opened](const Task::Post&) {
-        Result<Fd> file = wanted.open(Lookup::any);
-        if (!file.ok()) return std::move(file).status();
-        *opened = std::move(*file);
-        return Status();
-      },
-      [opened](Napi::Env env) { return Napi::Number::New(env, opened->release()); });
+  FileOpener* opener = FileOpener::of(info.Env());
+  if (opener == nullptr) return info.Env().Undefined();
+  return opener->open(info.Env(), [wanted = to_wanted(info)] { return wanted.open(Lookup::any); });
 }
 
 Napi::Value read_cached(const Napi::CallbackInfo& info) {

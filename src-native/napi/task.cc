@@ -1,7 +1,6 @@
 #include "napi/task.h"
 
-#include <pthread.h>
-
+#include "base/thread.h"
 #include "napi/error.h"
 
 namespace ktls::napi {
@@ -30,7 +29,7 @@ Napi::Value Task::run(Napi::Env env, const char* name, std::shared_ptr<Cancel> c
   // Hooks run in the reverse order: this one before the function's own, so that the thread is joined
   // while the function can still be called.
   napi_add_env_cleanup_hook(env, on_environment_exit, task);
-  task->thread_ = std::thread([task] {
+  Result<std::thread> thread = start_thread(name, [task] {
     Post post = [task](OnLoop call) {
       auto* data = new OnLoop(std::move(call));
       if (napi_call_threadsafe_function(task->function_, data, napi_tsfn_blocking) != napi_ok) delete data;
@@ -39,7 +38,13 @@ Napi::Value Task::run(Napi::Env env, const char* name, std::shared_ptr<Cancel> c
     napi_call_threadsafe_function(task->function_, nullptr, napi_tsfn_blocking);
     napi_release_threadsafe_function(task->function_, napi_tsfn_release);
   });
-  pthread_setname_np(task->thread_.native_handle(), name);
+  if (thread.ok()) {
+    task->thread_ = std::move(*thread);
+  } else {
+    task->status_ = std::move(thread).status();
+    task->settle(env);
+    napi_release_threadsafe_function(task->function_, napi_tsfn_release);
+  }
   return promise;
 }
 

@@ -6,20 +6,24 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include "tests/check.h"
 
 namespace ktls::test {
 
-// How many are called so just now.
-inline size_t threads_called(const std::string& name) {
+// How many are called so just now, or of these how many are in a state: 'S' are asleep (proc_pid_stat(5)).
+inline size_t threads_called(const std::string& name, std::optional<char> state = {}) {
   size_t count = 0;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream comm(task.path() / "comm");
+    std::ifstream stat(task.path() / "stat");
     std::string line;
     // One that ends meanwhile has no name any more.
-    if (std::getline(comm, line) && line == name) ++count;
+    if (!std::getline(stat, line)) continue;
+    const size_t end = line.rfind(')');
+    const std::string called = line.substr(line.find('(') + 1, end - line.find('(') - 1);
+    if (called == name && (!state || line[end + 2] == *state)) ++count;
   }
   return count;
 }

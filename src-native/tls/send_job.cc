@@ -69,10 +69,12 @@ Status SendJob::send(MutableBytes buffer, size_t& budget) {
 Result<size_t> SendJob::send_some(MutableBytes buffer, size_t budget) {
   const bool by_kernel = connection_->can_send_file();
   const bool shares = range_.count > 0 && chunks_.length() < kMaxPlaintext;
-  if (!chunks_.empty() && (by_kernel || !shares)) return send_chunks(budget);
-  if (piece_ && by_kernel && !is_cached()) return Status::of(Code::would_block);
+  if (!chunks_.empty() && !shares) return send_chunks(budget);
   const size_t wanted = std::min(range_.count, budget);
   if (!by_kernel) return copy_from_file(buffer, wanted);
+  // The kernel has a record for each call: this one the chunks and the beginning of the file share.
+  if (!chunks_.empty()) return copy_from_file(buffer, std::min(wanted, kMaxPlaintext - chunks_.length()));
+  if (piece_ && !is_cached()) return Status::of(Code::would_block);
   Result<size_t> moved = connection_->send_file(range_.file.get(), &range_.offset, wanted);
   if (!moved.ok()) return moved;
   if (*moved == 0) return file_ended(range_.count);

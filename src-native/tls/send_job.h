@@ -29,7 +29,8 @@ inline constexpr size_t kLargestPiece = 4 * kMaxPlaintext;
 class SendJob {
  public:
   // The chunks, then the range. `sent` grows with what the connection has accepted. By sendfile(2) where the
-  // record layer is the kernel's, else through a buffer, in which short chunks share records with the file.
+  // record layer is the kernel's, else through a buffer. Short chunks share their record with the file's
+  // beginning, whose bytes are read for that by either.
   SendJob(std::shared_ptr<Connection> connection, ChunkQueue chunks, FileRange range,
           std::shared_ptr<std::atomic<uint64_t>> sent);
 

@@ -1,8 +1,10 @@
 // HTTPS on the kernel's record layer, in the guest; natively, where it may be missing, on ours alone.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import t from 'tap';
 
@@ -42,5 +44,24 @@ for (const kernel of placements) {
     t.ok(readFileSync(out('range')).equals(files.medium.subarray(1000, 150_001)));
     t.equal(connections, 1);
     t.same([...places], [kernel === 'require' ? 'kernel' : 'user']);
+  });
+
+  t.test(`kernel: '${kernel}': the head of a response shares its record with the file`, async (t) => {
+    const { port } = await serve(t, { ...identity, kernel }, (req, res) => {
+      sendFile(req, res, req.url as string, { root: folder });
+    });
+    const recordsOf = async (name: string) => {
+      const records: number[] = [];
+      const socket = connect({ host: '127.0.0.1', port, ca: trust.ca, servername: 'localhost' });
+      // OpenSSL gives what one record holds.
+      socket.on('data', (chunk: Buffer) => records.push(chunk.length));
+      socket.write(`GET /${name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      await once(socket, 'end');
+      return records;
+    };
+    const [whole, ...others] = await recordsOf('small');
+    t.ok((whole as number) > files.small.length && others.length === 0, 'all of a small one');
+    const [first] = await recordsOf('medium');
+    t.equal(first, 16_384, 'the beginning of a longer one');
   });
 }

@@ -131,6 +131,35 @@ t.test('a worker that is terminated midway takes its transfer along, and nothing
   rmSync(after, { recursive: true });
 });
 
+t.test('where no thread can be made that is an error of the transfer, and the process goes on', async (t) => {
+  const root = join(folder, 'no thread');
+  // A thread's stack would be larger than what addresses are left. libuv makes its own threads before.
+  const script = `
+    const { execFileSync } = require('node:child_process');
+    const { readFileSync, promises } = require('node:fs');
+    const { createReceiver, sendTree } = require(${JSON.stringify(PACKAGE)});
+    const addresses = (most) => execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + most + ':unlimited']);
+    const send = (to) => sendTree(${JSON.stringify(source)}, to, { secret: '${secret}' });
+    (async () => {
+      await Promise.all(Array.from({ length: 8 }, () => promises.stat('/')));
+      const receiver = createReceiver({ root: ${JSON.stringify(root)}, secret: '${secret}' });
+      receiver.on('connectionError', () => {});
+      const { port } = await receiver.listen({ port: 0, host: '${host}' });
+      const kib = /VmSize:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1];
+      addresses(Number(kib) * 1024 + ${64 << 20});
+      const { code, syscall } = await send('${host}:' + port + '/in').catch((error) => error);
+      addresses('unlimited');
+      const { files } = await send('${host}:' + port + '/in');
+      await receiver.close();
+      console.log(JSON.stringify({ code, syscall, files }));
+    })();`;
+  const { stdout, stderr } = spawnSync('prlimit', [`--stack=${128 << 20}`, process.execPath, '-e', script], {
+    encoding: 'utf8',
+  });
+  t.same(stdout && JSON.parse(stdout), { code: 'EAGAIN', syscall: 'pthread_create', files: 300 }, stderr);
+  rmSync(root, { recursive: true });
+});
+
 t.test('process.exit midway: the exit code it was given, and nothing left', async (t) => {
   const root = join(folder, 'exit');
   for (const leave of ['process.exit(7)', 'setTimeout(() => process.exit(7), 20)']) {
