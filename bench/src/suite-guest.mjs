@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { GUEST, guestArguments } from './guest-command.mjs';
 
 const BENCH = fileURLToPath(new URL('main.mjs', import.meta.url));
+const ROOT = fileURLToPath(new URL('guest-root.sh', import.meta.url));
 
 /**
  * @param {string} suite
@@ -13,6 +14,6 @@ const BENCH = fileURLToPath(new URL('main.mjs', import.meta.url));
  * @returns {number} The exit status.
  */
 export function inGuest(suite, args, module) {
-  const command = [process.execPath, BENCH, suite, '--here', ...args];
+  const command = [ROOT, process.execPath, BENCH, suite, '--here', ...args];
   return spawnSync(GUEST, guestArguments(command, { module }), { stdio: 'inherit' }).status ?? 1;
 }

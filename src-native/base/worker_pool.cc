@@ -14,7 +14,7 @@ WorkerPool::~WorkerPool() {
 }
 
 Status WorkerPool::post(Work work) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (idle_ <= queue_.size() && threads_.size() < most_) {
     Result<std::thread> thread = start_thread(name_, [this] { run(); });
     if (thread.ok()) {
@@ -24,6 +24,7 @@ Status WorkerPool::post(Work work) {
     }
   }
   queue_.push_back(std::move(work));
+  lock.unlock();
   changed_.notify_one();
   return {};
 }
