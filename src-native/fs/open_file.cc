@@ -73,15 +73,16 @@ Result<Fd> open_file(const std::string& path, Lookup lookup) {
 }
 
 Result<Fd> open_file_beneath(const std::string& root, const std::string& path, Lookup lookup) {
-  if (lookup == Lookup::cached && !root.empty() && only_descends(path)) {
-    Fd file(open_with(AT_FDCWD, (root + "/" + path).c_str(), RESOLVE_NO_SYMLINKS | RESOLVE_CACHED));
+  const uint64_t where = lookup == Lookup::cached ? RESOLVE_CACHED : 0;
+  if (!root.empty() && only_descends(path)) {
+    Fd file(open_with(AT_FDCWD, (root + "/" + path).c_str(), RESOLVE_NO_SYMLINKS | where));
     if (file) return file;
-    if (needs_disk(errno)) return Status::of(Code::would_block);
+    if (lookup == Lookup::cached && needs_disk(errno)) return Status::of(Code::would_block);
+    if (errno == ENOENT) return Status::system("openat2", ENOENT).with_path(path);
   }
   const Fd directory(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return Status::system("open", errno).with_path(root);
-  uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  if (lookup == Lookup::cached) resolve |= RESOLVE_CACHED;
+  const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | where;
   const char* name = path.empty() ? "." : path.c_str();
   for (int races = 0;; ++races) {
     Fd file(open_with(directory.get(), name, resolve));
