@@ -306,6 +306,8 @@ export interface Addon {
   probe(): ProbeReport;
   /** F_DUPFD_CLOEXEC. */
   duplicateDescriptor(fd: number): number;
+  /** For those that the addon opened: in a worker, Node warns of any that its own fs closes and has not opened. */
+  closeDescriptor(fd: number): void;
   /**
    * Opens for reading, confined below `root` where that is given (RESOLVE_BENEATH). Undefined where the
    * kernel would have to ask the disk: openFile() then. The descriptor is the caller's. `facts` get what fstat(2)

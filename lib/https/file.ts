@@ -1,18 +1,19 @@
 // A file that is about to be served: opened, and known by its attributes.
-import {
-  closeSync,
-  constants,
-  createReadStream,
-  fstatSync,
-  type ReadStream,
-  read,
-  type Stats,
-} from 'node:fs';
+import { constants, createReadStream, fstatSync, type ReadStream, read, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 
 import { native } from '../native';
 
 const readAsync = promisify(read);
+
+/** What a stream does with a descriptor of the addon's. */
+const STREAMED = {
+  read,
+  close(fd: number, done: () => void) {
+    native().closeDescriptor(fd);
+    done();
+  },
+};
 
 /** What openCachedFile() says of a file. */
 const facts = new Float64Array(3);
@@ -82,11 +83,11 @@ export class ServedFile {
 
   /** Closes itself. */
   stream(start: number, count: number): ReadStream {
-    return createReadStream('', { fd: this.release(), start, end: start + count - 1 });
+    return createReadStream('', { fd: this.release(), start, end: start + count - 1, fs: STREAMED });
   }
 
   close(): void {
-    if (this.#open) closeSync(this.fd);
+    if (this.#open) native().closeDescriptor(this.fd);
     this.#open = false;
   }
 }

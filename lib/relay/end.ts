@@ -1,11 +1,10 @@
 // What a relay is given, turned into ends that the core owns.
-import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
 import type { KtlsSocket as PublicKtlsSocket } from '../../types/index';
 import { KtlsError } from '../errors';
 import { duplicate } from '../handshake/descriptor';
-import type { NativeRelayEnd } from '../native';
+import { type NativeRelayEnd, native } from '../native';
 import { handOver, KtlsSocket } from '../socket/ktls-socket';
 import { invalid } from './options';
 
@@ -50,7 +49,7 @@ export async function takeEnds(
   } catch (error) {
     for (const end of ends) closeEnd(end);
     for (const socket of left) {
-      if (typeof socket === 'number') closeSync(socket);
+      if (typeof socket === 'number') native().closeDescriptor(socket);
       else socket.destroy();
     }
     throw error;
@@ -59,7 +58,7 @@ export async function takeEnds(
 
 export function closeEnd(end: NativeRelayEnd): void {
   if ('socket' in end) end.socket.close(false);
-  else closeSync(end.fd);
+  else native().closeDescriptor(end.fd);
 }
 
 /** Resolves when everything written is with the kernel, and nobody but the relay will read. */

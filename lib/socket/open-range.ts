@@ -1,8 +1,6 @@
 // A range of a file that is open and known, in its place among a socket's writes: what a server sends for
 // each request, so that nothing is done but sending.
-import { closeSync } from 'node:fs';
-
-import type { NativeSocket } from '../native';
+import { type NativeSocket, native } from '../native';
 
 export class OpenRange {
   #failed = false;
@@ -41,7 +39,7 @@ export class OpenRange {
   /** Instead of run(), which then does nothing. */
   fail(error: Error): void {
     this.#failed = true;
-    closeSync(this.fd);
+    native().closeDescriptor(this.fd);
     this.#tell(error);
   }
 

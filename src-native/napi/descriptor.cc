@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/fd.h"
 #include "napi/addon.h"
 #include "napi/error.h"
 
@@ -19,10 +20,13 @@ Napi::Value duplicate_descriptor(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, fd);
 }
 
+void close_descriptor(const Napi::CallbackInfo& info) { Fd(info[0].As<Napi::Number>().Int32Value()); }
+
 }  // namespace
 
 void export_descriptor(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicateDescriptor", Napi::Function::New(env, duplicate_descriptor, "duplicateDescriptor"));
+  exports.Set("closeDescriptor", Napi::Function::New(env, close_descriptor, "closeDescriptor"));
 }
 
 }  // namespace ktls::napi
