@@ -1,5 +1,5 @@
 // Makes data sets, and keeps them in a folder until the next run. Run as a worker, it makes a share of one.
-import { closeSync, futimesSync, mkdirSync, openSync, utimesSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, futimesSync, mkdirSync, openSync, utimesSync, writeSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ export async function makeDataSet(set, folder) {
   const root = join(folder, set.name);
   const whole = `${root}.json`;
   const description = JSON.stringify(set);
-  if ((await readFile(whole, 'utf8').catch(() => '')) !== description) {
+  if (!existsSync(root) || (await readFile(whole, 'utf8').catch(() => '')) !== description) {
     await rm(whole, { force: true });
     await rm(root, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
