@@ -306,11 +306,14 @@ export interface Addon {
   probe(): ProbeReport;
   /** F_DUPFD_CLOEXEC. */
   duplicateDescriptor(fd: number): number;
-  /** For those that the addon opened: in a worker, Node warns of any that its own fs closes and has not opened. */
+  /**
+   * For those that the addon opened, in whose place Node's fs would warn in a worker, and for those that a program
+   * gave away.
+   */
   closeDescriptor(fd: number): void;
   /**
    * Opens for reading, confined below `root` where that is given (RESOLVE_BENEATH). Undefined where the
-   * kernel would have to ask the disk: openFile() then. The descriptor is the caller's. `facts` get what fstat(2)
+   * kernel would have to ask the disk: openFile() then. `facts` get what fstat(2)
    * says: mode, size, time of the last change of the content in milliseconds.
    */
   openCachedFile(path: string, root: string | undefined, facts: Float64Array): number | undefined;

@@ -20,10 +20,10 @@ export class OpenRange {
    * Sends the head, then the range: at once where it is short, in memory, and the network takes it. Never rejects;
    * an error means that nothing more can be sent on this connection.
    */
-  run(native: NativeSocket, head: Buffer[]): Error | undefined | Promise<Error | undefined> {
+  run(socket: NativeSocket, head: Buffer[]): Error | undefined | Promise<Error | undefined> {
     if (this.#failed) return undefined;
     try {
-      const sent = native.sendFile(this.fd, this.start, this.count, head, true);
+      const sent = socket.sendFile(this.fd, this.start, this.count, head, true);
       if (typeof sent !== 'number') {
         return sent.then(
           () => this.#tell(),

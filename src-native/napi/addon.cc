@@ -14,7 +14,7 @@ Napi::Object export_all(Napi::Env env, Napi::Object exports) {
   napi_get_uv_event_loop(env, &loop);
   env.SetInstanceData(new AddonData(loop));
   exports.Set("initialize", Napi::Function::New(env, initialize, "initialize"));
-  export_descriptor(env, exports);
+  export_descriptors(env, exports);
   export_file(env, exports);
   export_handshake_channel(env, exports);
   export_probe(env, exports);

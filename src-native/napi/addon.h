@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "napi/descriptors.h"
 #include "napi/loop_load.h"
 #include "napi/read_slab.h"
 #include "tls/send_job.h"
@@ -31,6 +32,7 @@ struct AddonData {
   LoopLoad load;
   // Where all sockets read into.
   ReadSlab slab;
+  Descriptors descriptors;
 
   // What files are read into that are sent from the event loop's thread.
   MutableBytes send_buffer() {
@@ -43,7 +45,7 @@ struct AddonData {
 };
 
 // Each puts what one file of this folder offers onto the addon.
-void export_descriptor(Napi::Env env, Napi::Object exports);
+void export_descriptors(Napi::Env env, Napi::Object exports);
 void export_file(Napi::Env env, Napi::Object exports);
 void export_handshake_channel(Napi::Env env, Napi::Object exports);
 void export_probe(Napi::Env env, Napi::Object exports);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "napi/descriptors.h"
 #include "napi/values.h"
 
 namespace ktls::napi {
@@ -33,7 +34,7 @@ std::optional<tls::TrafficState> traffic_state(const Napi::Object& keys, const N
 
 Result<std::unique_ptr<tls::Connection>> create_connection(const Napi::Object& options,
                                                            tls::ConnectionOptions wanted) {
-  Fd fd(static_cast<int>(number_property(options, "fd").value_or(-1)));
+  Fd fd = take_descriptor(property(options, "fd"));
   Napi::Value tls_value = property(options, "tls");
   if (!tls_value.IsObject()) return tls::Connection::create_plain(std::move(fd));
   auto object = tls_value.As<Napi::Object>();

@@ -54,7 +54,7 @@ Napi::Value open_cached_file(const Napi::CallbackInfo& info) {
   facts[1] = static_cast<double>(stats.st_size);
   facts[2] =
       static_cast<double>(stats.st_mtim.tv_sec) * 1e3 + static_cast<double>(stats.st_mtim.tv_nsec) / 1e6;
-  return Napi::Number::New(env, file->release());
+  return env.GetInstanceData<AddonData>()->descriptors.lend(env, std::move(*file));
 }
 
 Napi::Value open_file(const Napi::CallbackInfo& info) {

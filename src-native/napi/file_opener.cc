@@ -45,7 +45,8 @@ void FileOpener::on_opened(Napi::Env env, Opened& opened) {
   const auto node = waiting_.extract(opened.id);
   const Napi::Promise::Deferred& deferred = node.mapped();
   if (opened.file.ok()) {
-    deferred.Resolve(Napi::Number::New(env, opened.file->release()));
+    auto& descriptors = env.GetInstanceData<AddonData>()->descriptors;
+    deferred.Resolve(descriptors.lend(env, std::move(*opened.file)));
   } else {
     deferred.Reject(to_error(env, opened.file.status()));
   }

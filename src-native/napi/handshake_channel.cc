@@ -10,6 +10,7 @@
 
 #include "napi/addon.h"
 #include "napi/callback.h"
+#include "napi/descriptors.h"
 #include "napi/error.h"
 #include "napi/tls_context.h"
 #include "napi/values.h"
@@ -64,7 +65,7 @@ Napi::Function HandshakeChannel::define(Napi::Env env) {
 
 HandshakeChannel::HandshakeChannel(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<HandshakeChannel>(info),
-      fd_(info[0].As<Napi::Number>().Int32Value()),
+      fd_(take_descriptor(info[0])),
       on_readable_(Napi::Persistent(info[1].As<Napi::Function>())),
       on_written_(Napi::Persistent(info[2].As<Napi::Function>())),
       on_certificate_(Napi::Persistent(info[3].As<Napi::Function>())),
@@ -280,7 +281,7 @@ Napi::Value HandshakeChannel::release(const Napi::CallbackInfo& info) {
   Fd fd = std::move(fd_);
   // libuv forgets the descriptor at once, though it keeps the handle for a turn of the loop.
   close_now();
-  return Napi::Number::New(info.Env(), fd.release());
+  return info.Env().GetInstanceData<AddonData>()->descriptors.lend(info.Env(), std::move(fd));
 }
 
 void HandshakeChannel::feed(const Napi::CallbackInfo& info) {

@@ -3,6 +3,7 @@
 
 #include "napi/addon.h"
 #include "napi/create_connection.h"
+#include "napi/descriptors.h"
 #include "napi/error.h"
 #include "napi/socket.h"
 #include "napi/values.h"
@@ -56,7 +57,7 @@ Result<std::unique_ptr<relay::End>> end_of_socket(const Napi::Object& object,
 Result<std::unique_ptr<relay::End>> to_end(const Napi::Object& object,
                                            std::optional<tls::RecordReport>& report) {
   if (property(object, "socket").IsObject()) return end_of_socket(object, report);
-  if (!property(object, "tls").IsObject()) return relay::plain_end(Fd(number(object, "fd")));
+  if (!property(object, "tls").IsObject()) return relay::plain_end(take_descriptor(property(object, "fd")));
   auto connection = create_connection(object, {.receive_buffer = kUserBuffer, .send_batch = kUserBuffer});
   if (!connection.ok()) return std::move(connection).status();
   report = (*connection)->report();

@@ -9,6 +9,7 @@
 #include "napi/addon.h"
 #include "napi/callback.h"
 #include "napi/create_connection.h"
+#include "napi/descriptors.h"
 #include "napi/error.h"
 #include "napi/send_service.h"
 #include "napi/socket_options.h"
@@ -244,7 +245,7 @@ Napi::Value Socket::send_file(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const int fd = info[0].As<Napi::Number>().Int32Value();
   const bool given = info[4].As<Napi::Boolean>().Value();
-  Fd file(given ? fd : -1);
+  Fd file = given ? take_descriptor(info[0]) : Fd();
   if (!may_write(env)) return env.Undefined();
   // Where it is JavaScript's, it may be closed while the job runs.
   if (!given) file = Fd(fcntl(fd, F_DUPFD_CLOEXEC, 0));

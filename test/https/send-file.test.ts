@@ -14,7 +14,6 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { connect } from 'node:tls';
-import { Worker } from 'node:worker_threads';
 import t from 'tap';
 
 import { sendFile } from '../../lib/https';
@@ -365,33 +364,4 @@ t.test('a few threads look for what the kernel does not know of yet, however man
   t.ok((await Promise.all(asked)).every(({ status }) => status === 404));
   const openers = threadsNamed('ktls-open');
   t.ok(openers >= 1 && openers <= 4, `${openers}`);
-});
-
-t.test('a server in a worker has nothing that Node warns of', async (t) => {
-  const script = `
-    const { once } = require('node:events');
-    const { createServer } = require('node:http');
-    const { parentPort, workerData } = require('node:worker_threads');
-    const https = require(${JSON.stringify(join(__dirname, '../../dist/https.js'))});
-    const answer = (req, res) => https.sendFile(req, res, req.url, { root: workerData.root });
-    const servers = [https.createServer(workerData.identity, answer), createServer(answer)];
-    const warnings = [];
-    process.on('warning', ({ message }) => warnings.push(message));
-    const listening = servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening'));
-    Promise.all(listening).then(() => parentPort.postMessage(servers.map((server) => server.address().port)));
-    parentPort.once('message', () => setImmediate(() => parentPort.postMessage(warnings)));`;
-  const worker = new Worker(script, { eval: true, workerData: { root, identity } });
-  t.teardown(() => worker.terminate());
-  const [[encrypted, plain]] = (await once(worker, 'message')) as [[number, number]];
-  const { headers } = await get(encrypted, '/large.mp4');
-  t.equal((await get(encrypted, '/large.mp4', { method: 'HEAD' })).status, 200);
-  const known = { 'if-none-match': headers.etag };
-  t.equal((await get(encrypted, '/large.mp4', { headers: known })).status, 304);
-  t.equal((await get(encrypted, '/sub')).status, 301);
-  const streamed = requestPlain({ host: '127.0.0.1', port: plain, path: '/large.mp4' }).end();
-  const [response] = (await once(streamed, 'response')) as [IncomingMessage];
-  t.ok((await buffer(response)).equals(large));
-  worker.postMessage('what has been warned of?');
-  const [warnings] = await once(worker, 'message');
-  t.same(warnings, []);
 });
