@@ -1,8 +1,10 @@
 // The body of a response out of a file: natively behind the head where the connection is ours, else by
 // a stream.
-import { type IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, OutgoingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 import { KtlsSocket } from '../socket/ktls-socket';
+import { onConnectionEnd } from './connection-end';
 import type { ServedFile } from './file';
 
 /** Smaller ones share the record, and the system call, of the head; natively, too, where our own record layer does it. */
@@ -13,12 +15,18 @@ export interface Range {
   count: number;
 }
 
+export interface Body {
+  file: ServedFile;
+  range: Range;
+  /** Still to be set, as no others are. */
+  headers?: OutgoingHttpHeaders;
+}
+
 /** Resolves when the response has been handed over, or its connection has gone. Closes the file. */
 export async function sendBody(
   req: IncomingMessage,
   res: ServerResponse,
-  file: ServedFile,
-  range: Range,
+  { file, range, headers }: Body,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const abort = () => res.destroy();
@@ -26,12 +34,14 @@ export async function sendBody(
   signal?.addEventListener('abort', abort);
   try {
     if (res.destroyed) return;
-    const { socket } = req as unknown as { socket: object };
+    if (headers !== undefined) res.writeHead(res.statusCode, headers);
+    const socket: Duplex = req.socket;
     const small = range.count < SMALL_BYTES;
-    if (takesFiles(socket, res) && (!small || (range.count > 0 && socket.record.tx === 'user'))) {
+    const natively = takesFiles(socket, res) && (!small || (range.count > 0 && socket.record.tx === 'user'));
+    if (natively && makeHead(res)) {
       await sendNatively(socket, res, file, range);
     } else if (small) await sendSmall(res, file, range);
-    else await sendStream(res, file, range);
+    else await sendStream(socket, res, file, range);
   } finally {
     signal?.removeEventListener('abort', abort);
     file.close();
@@ -39,7 +49,7 @@ export async function sendBody(
 }
 
 /** Whether what is written to the response reaches a socket of ours as it is. */
-function takesFiles(socket: object, res: ServerResponse): socket is KtlsSocket {
+function takesFiles(socket: Duplex, res: ServerResponse): socket is KtlsSocket {
   return (
     socket instanceof KtlsSocket &&
     res instanceof ServerResponse &&
@@ -48,6 +58,13 @@ function takesFiles(socket: object, res: ServerResponse): socket is KtlsSocket {
     res.end === OutgoingMessage.prototype.end &&
     !res.strictContentLength
   );
+}
+
+/** Whether what follows the head is the file as it is: who has set headers may have asked for chunks, or for nothing. */
+function makeHead(res: ServerResponse): boolean {
+  if (!res.headersSent) res.writeHead(res.statusCode);
+  const { chunkedEncoding, _hasBody } = res as ServerResponse & { _hasBody?: boolean };
+  return !chunkedEncoding && _hasBody !== false;
 }
 
 async function sendSmall(res: ServerResponse, file: ServedFile, { start, count }: Range): Promise<void> {
@@ -72,11 +89,19 @@ async function sendNatively(
   if (error === undefined) res.end();
 }
 
-function sendStream(res: ServerResponse, file: ServedFile, { start, count }: Range): Promise<void> {
+async function sendStream(
+  socket: Duplex,
+  res: ServerResponse,
+  file: ServedFile,
+  { start, count }: Range,
+): Promise<void> {
   const source = file.stream(start, count);
-  return new Promise((resolve) => {
+  const stop = () => source.destroy();
+  // One that waits for others of its connection is not told when that goes. HTTP/2 tells every one.
+  const forget = res instanceof ServerResponse ? onConnectionEnd(socket, stop) : undefined;
+  await new Promise<void>((resolve) => {
     // Also when it is destroyed by the other end.
-    res.once('close', () => source.destroy());
+    res.once('close', stop);
     source.once('error', () => res.destroy());
     source.once('end', () => {
       if (source.bytesRead === count) res.end();
@@ -85,4 +110,5 @@ function sendStream(res: ServerResponse, file: ServedFile, { start, count }: Ran
     source.once('close', resolve);
     source.pipe(res, { end: false });
   });
+  forget?.();
 }

@@ -1,29 +1,39 @@
 // Files that lie there in compressed form, too: x.br and x.gz beside x.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 
 import Negotiator = require('negotiator');
 
 import { ServedFile } from './file';
 
+/** The smaller first: it is what a client gets that likes both as much. */
 const EXTENSIONS: Record<string, string> = { br: '.br', gzip: '.gz' };
+const CODINGS = Object.keys(EXTENSIONS);
 
-/** What the client likes best of what is there, with the head that goes with it. Throws as ServedFile.open(). */
+export interface Compressed {
+  file: ServedFile;
+  /** Of the file's content; undefined for the file itself. */
+  encoding?: string;
+}
+
+/** What the client likes best of what is there. Throws as ServedFile.open(). */
 export async function openCompressed(
   req: IncomingMessage,
-  res: ServerResponse,
   path: string,
   root: string | undefined,
-): Promise<ServedFile> {
-  res.appendHeader('Vary', 'Accept-Encoding');
-  for (const encoding of new Negotiator(req).encodings([...Object.keys(EXTENSIONS), 'identity'])) {
+): Promise<Compressed> {
+  for (const encoding of acceptable(req)) {
     const extension = EXTENSIONS[encoding];
     if (extension === undefined) break;
     const file = await ServedFile.open(`${path}${extension}`, root).catch(() => undefined);
-    if (file?.isFile) {
-      res.setHeader('Content-Encoding', encoding);
-      return file;
-    }
+    if (file?.isFile) return { file, encoding };
     file?.close();
   }
-  return ServedFile.open(path, root);
+  return { file: await ServedFile.open(path, root) };
+}
+
+/** Which of equals a client names first says nothing (RFC 9110, 12.5.3): browsers all begin with gzip. */
+function acceptable(req: IncomingMessage): string[] {
+  const negotiator: { encodings(available: string[], options: { preferred: string[] }): string[] } =
+    new Negotiator(req);
+  return negotiator.encodings([...CODINGS, 'identity'], { preferred: CODINGS });
 }

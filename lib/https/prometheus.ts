@@ -19,6 +19,19 @@ interface Series {
   read(now: HttpsMetrics): [values: string[], count: number][];
 }
 
+let latest: HttpsMetrics | undefined;
+
+/** The same for all series of a scrape, which collects them in one turn: open connections are gone through once. */
+function scraped(): HttpsMetrics {
+  if (latest === undefined) {
+    latest = metrics();
+    setImmediate(() => {
+      latest = undefined;
+    });
+  }
+  return latest;
+}
+
 const byName = (counts: Record<string, number>): [string[], number][] =>
   Object.entries(counts).map(([name, count]) => [[name], count]);
 
@@ -108,7 +121,7 @@ export function registerMetrics(register?: MetricsRegistry): void {
       registers,
       collect() {
         this.reset();
-        for (const [values, count] of read(metrics())) {
+        for (const [values, count] of read(scraped())) {
           this.inc(Object.fromEntries(labels.map((label, index) => [label, values[index] as string])), count);
         }
       },
@@ -119,7 +132,7 @@ export function registerMetrics(register?: MetricsRegistry): void {
     help: 'Connections that are open',
     registers,
     collect() {
-      this.set(metrics().connections.open);
+      this.set(scraped().connections.open);
     },
   });
   const duration = new prometheus.Histogram({

@@ -8,7 +8,9 @@ import type { SendFileOptions } from '../../types/https';
 import { type Range, sendBody } from './body';
 import { ServedFile } from './file';
 import { headKey, recall, remember } from './heads';
-import { openCompressed } from './precompressed';
+import { type Compressed, openCompressed } from './precompressed';
+import { redirectToDirectory } from './redirect';
+import { pathOf } from './target';
 
 /** What `send` has, and its types leave out. */
 interface Sender extends send.SendStream {
@@ -18,7 +20,6 @@ interface Sender extends send.SendStream {
   sendFile(path: string): void;
   stream(path: string, range: { start: number; end: number }): void;
   error(status: number, error?: Error): void;
-  redirect(path: string): void;
 }
 
 /** As HTTP says it, by errno name: the rest is 500. */
@@ -59,19 +60,17 @@ export async function answerWithFile(
   onDirectory?: DirectoryAnswer,
 ): Promise<void> {
   const { root, index = 'index.html', headers, precompressed = false, signal } = options;
-  if (res.headersSent) {
-    const message = 'Cannot send a file: the head of the response has been sent';
-    throw Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
-  }
+  mustBeUnanswered(res);
   if (headers !== undefined) setHeaders(res, headers);
+  // The length is known, and a message has one or the other (RFC 9112, 6.2).
+  if (res.hasHeader('Transfer-Encoding')) res.removeHeader('Transfer-Encoding');
   const others = optionsOfSend(options);
-  const asked = withoutQuery(path, root);
+  const asked = root === undefined ? path : pathOf(path);
   // What is compressed depends on more than the file.
   const key = precompressed ? undefined : headKey(req, res, { path: asked, root, index }, others);
   const known = key === undefined ? undefined : recall(key, root);
   if (known !== undefined) {
-    res.writeHead(res.statusCode, known.headers);
-    await sendBody(req, res, known.file, known.range, signal);
+    await sendBody(req, res, known, signal);
     return;
   }
   // The root that `send` sees is not that of the file system: ServedFile confines.
@@ -81,24 +80,42 @@ export async function answerWithFile(
   sender.res = res;
   const isDirectory = root !== undefined && index !== false && (named === '' || named.endsWith('/'));
   const wanted = isDirectory ? `${named}${index}` : named;
-  let file: ServedFile;
+  if (precompressed) res.appendHeader('Vary', 'Accept-Encoding');
+  let opened: Compressed;
   try {
-    file = await (precompressed ? openCompressed(req, res, wanted, root) : ServedFile.open(wanted, root));
+    opened = precompressed
+      ? await openCompressed(req, wanted, root)
+      : { file: await ServedFile.open(wanted, root) };
   } catch (error) {
     if (isDirectory && onDirectory && (await listed(named, root, onDirectory))) return;
     sender.error(STATUS[(error as NodeJS.ErrnoException).code ?? ''] ?? 500, error as Error);
     return;
   }
-  const range = file.isFile ? decide(sender, wanted, file) : undefined;
+  const { file } = opened;
+  let range: Range | undefined;
+  try {
+    // Who waits no longer may have answered meanwhile.
+    mustBeUnanswered(res);
+    range = decide(sender, wanted, opened);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
   if (range !== undefined) {
     if (key !== undefined) remember(key, wanted, file, res, range);
-    await sendBody(req, res, file, range, signal);
+    await sendBody(req, res, { file, range }, signal);
     return;
   }
   file.close();
   if (res.headersSent || res.writableEnded) return;
-  if (root !== undefined && index !== false && file.isDirectory) sender.redirect(wanted);
-  else sender.error(404);
+  const missesSlash = root !== undefined && index !== false && file.isDirectory;
+  if (!missesSlash || !redirectToDirectory(req, res)) sender.error(404);
+}
+
+function mustBeUnanswered(res: ServerResponse): void {
+  if (!res.headersSent && !res.writableEnded) return;
+  const message = 'Cannot send a file: the head of the response has been sent';
+  throw Object.assign(new Error(message), { code: 'ERR_HTTP_HEADERS_SENT' });
 }
 
 function setHeaders(res: ServerResponse, headers: OutgoingHttpHeaders): void {
@@ -114,12 +131,6 @@ function optionsOfSend(options: SendFileOptions): send.SendOptions {
     if (!OURS.has(name)) others = { ...others, [name]: options[name as keyof SendFileOptions] };
   }
   return others;
-}
-
-/** A path as a request has it may have one; one of the file system has not. */
-function withoutQuery(path: string, root: string | undefined): string {
-  const end = root === undefined ? -1 : path.indexOf('?');
-  return end === -1 ? path : path.slice(0, end);
 }
 
 /** What a percent-encoded path means; undefined where it was refused, and the response has been given. */
@@ -144,8 +155,10 @@ async function listed(path: string, root: string, onDirectory: DirectoryAnswer):
   }
 }
 
-/** Sets status and head; what is to be sent, or undefined where the response has been given. */
-function decide(sender: Sender, path: string, file: ServedFile): Range | undefined {
+/** Sets status and head; what is to be sent, or undefined where the response has been given, or this is no file. */
+function decide(sender: Sender, path: string, { file, encoding }: Compressed): Range | undefined {
+  if (!file.isFile) return undefined;
+  if (encoding !== undefined) sender.res.setHeader('Content-Encoding', encoding);
   let range: Range | undefined;
   sender.stream = (_path, { start }) => {
     // What `send` says in `end` is never less than `start`, even where there is nothing.

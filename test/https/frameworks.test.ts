@@ -1,7 +1,7 @@
 // What others built on node:https works on a server of ours as it is.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { Server as NodeHttpsServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -23,19 +23,28 @@ const content = randomBytes(500_000);
 const path = join(folder, 'file.bin');
 writeFileSync(path, content);
 
-async function get(port: number, url: string, headers = {}): Promise<{ status?: number; body: Buffer }> {
+async function get(port: number, url: string, headers = {}): Promise<Answer> {
   const sent = request({ host: '127.0.0.1', port, ca, path: url, headers }).end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  return { status: response.statusCode as number, body: await buffer(response) };
+  const { statusCode: status, headers: answered } = response;
+  return { status, etag: answered.etag, body: await buffer(response) };
+}
+interface Answer {
+  status: number | undefined;
+  etag: string | undefined;
+  body: Buffer;
 }
 
 /** What every one of them is asked. */
 async function check(t: Tap, port: number): Promise<void> {
   t.equal((await get(port, '/text')).body.toString(), 'text');
-  t.ok((await get(port, '/file')).body.equals(content));
-  const { status, body } = await get(port, '/file', { Range: 'bytes=100-299999' });
-  t.equal(status, 206);
-  t.ok(body.equals(content.subarray(100, 300_000)));
+  const whole = await get(port, '/file');
+  t.equal(whole.status, 200);
+  t.ok(whole.body.equals(content));
+  const part = await get(port, '/file', { Range: 'bytes=100-299999' });
+  t.equal(part.status, 206);
+  t.ok(part.body.equals(content.subarray(100, 300_000)));
+  t.equal((await get(port, '/file', { 'If-None-Match': whole.etag })).status, 304);
   t.equal((await get(port, '/none')).status, 404);
 }
 interface Tap {
@@ -53,6 +62,16 @@ t.test('express, also with its own static()', async (t) => {
   const { port } = await serve(t, identity, app as RequestListener);
   await check(t, port);
   t.ok((await get(port, '/static/file.bin')).body.equals(content));
+});
+
+t.test('express: a folder below a mount point is redirected to where it is', async (t) => {
+  mkdirSync(join(folder, 'sub'), { recursive: true });
+  const app = express();
+  app.use('/static', (req, res) => sendFile(req, res, req.url, { root: folder }));
+  const { port } = await serve(t, identity, app as RequestListener);
+  const sent = request({ host: '127.0.0.1', port, ca, path: '/static/sub?v=1' }).end();
+  const [{ statusCode, headers }] = (await once(sent, 'response')) as [IncomingMessage];
+  t.same([statusCode, headers.location], [301, '/static/sub/?v=1']);
 });
 
 t.test('fastify, by its serverFactory', async (t) => {
@@ -75,6 +94,7 @@ t.test('koa', async (t) => {
   app.use(async (ctx) => {
     if (ctx.path === '/text') ctx.body = 'text';
     if (ctx.path !== '/file') return;
+    ctx.status = 200;
     ctx.respond = false;
     await sendFile(ctx.req, ctx.res, path);
   });

@@ -1,7 +1,7 @@
 // A server in a worker: what it opens is the addon's, of which Node knows nothing.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request as requestPlain } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { buffer } from 'node:stream/consumers';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 
+import { timesOpen } from '../helpers/times-open';
 import { credentials } from '../sockets/support';
 
 const { ca, server: identity, folder } = credentials(t);
@@ -54,18 +55,6 @@ async function askPlain(port: number, path: string): Promise<IncomingMessage> {
   const sent = requestPlain({ host: '127.0.0.1', port, path }).end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   return response;
-}
-
-/** How often this process has the file open. */
-function timesOpen(file: string): number {
-  const targets = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return undefined; // of the folder itself, which has been read
-    }
-  });
-  return targets.filter((target) => target === file).length;
 }
 
 t.test('Node warns of nothing', async (t) => {
