@@ -4,7 +4,7 @@ import type { RelayDirection, RelayOptions, RelayProgress, RelayResult } from '.
 import { aborted } from '../handshake/failure';
 import { type NativeRelay, type NativeRelayDirection, type NativeRelayEnd, native } from '../native';
 import { checkSocket, type RelaySocket, takeEnds } from './end';
-import { relayOptions } from './options';
+import { invalid, relayOptions } from './options';
 
 const NOTHING: NativeRelayDirection = {
   bytes: 0,
@@ -130,6 +130,8 @@ export class Relay implements Promise<RelayResult> {
 export function relay(a: RelaySocket, b: RelaySocket, options: RelayOptions = {}): Relay {
   checkSocket(a, 'a');
   checkSocket(b, 'b');
+  // Closed twice, a descriptor would be a stranger's the second time.
+  if (a === b) throw invalid('b', 'is the same connection as a');
   return new Relay((abort) => takeEnds(a, b, abort), options);
 }
 

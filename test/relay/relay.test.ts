@@ -191,6 +191,8 @@ t.test('what cannot be relayed is refused before anything is taken', async (t) =
     t.throws(() => relay(...(args as Parameters<typeof relay>)), { code: 'ERR_KTLS_INVALID_OPTION' }, name);
   refused('no socket', {}, b.near);
   refused('a negative descriptor', a.near, -1);
+  refused('a connection with itself', a.near, a.near);
+  refused('a descriptor with itself', 0, 0);
   refused('a TLSSocket', a.near, new TLSSocket(b.near));
   refused('a mode that is none', a.near, b.near, { mode: 'fast' });
   refused('a time that is none', a.near, b.near, { idleTimeout: -1 });
