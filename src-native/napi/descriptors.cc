@@ -16,8 +16,10 @@ Descriptors::~Descriptors() {
 
 Napi::Number Descriptors::lend(Napi::Env env, Fd fd) {
   const int number = fd.release();
-  if (static_cast<size_t>(number) >= lent_.size()) lent_.resize(static_cast<size_t>(number) + 1);
-  lent_[static_cast<size_t>(number)] = true;
+  if (number >= 0) {
+    if (static_cast<size_t>(number) >= lent_.size()) lent_.resize(static_cast<size_t>(number) + 1);
+    lent_[static_cast<size_t>(number)] = true;
+  }
   return Napi::Number::New(env, number);
 }
 

@@ -17,6 +17,7 @@ class Descriptors {
   Descriptors& operator=(const Descriptors&) = delete;
   ~Descriptors();
 
+  // -1 where there is none.
   Napi::Number lend(Napi::Env env, Fd fd);
   // Also one that the program opened itself, and gives away.
   Fd take(int fd);

@@ -1,7 +1,7 @@
 // Handshakes that are many, aborted, or cut off with their thread leave nothing behind.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,7 +32,7 @@ const sockets = (): number => readdirSync('/proc/self/fd', { withFileTypes: true
 const settlesAt = (expected: number) => until(() => sockets() <= expected, `${expected} descriptors`);
 
 function close({ fd, tls }: Established): void {
-  closeSync(fd);
+  native().closeDescriptor(fd);
   tls.destroy();
 }
 
@@ -109,7 +109,7 @@ t.test('close() ends unfinished handshakes and leaves finished ones alone', asyn
   t.match(listening.errors, [ABORT]);
   await t.rejects(dialSocket('127.0.0.1', port), { code: 'ECONNREFUSED' });
   const [left, right] = [ours, theirs].map(({ fd }) => native().duplicateDescriptor(fd));
-  for (const fd of [left, right]) closeSync(fd as number);
+  for (const fd of [left, right]) native().closeDescriptor(fd as number);
   for (const end of [ours, theirs]) close(end);
   silent.destroy();
 });
@@ -135,7 +135,7 @@ const WORKER = `
     const context = await clientContext({ secret });
     const acceptor = new Acceptor({ context: await serverContext({ secret }), onEstablished: ({ fd }) => done(fd) });
     const { port } = await acceptor.listen({ port: 0, host: '127.0.0.1' });
-    const done = (fd) => require('node:fs').closeSync(fd);
+    const done = (fd) => require(workerData.lib + '/native').native().closeDescriptor(fd);
     const dial = async (to) => done((await connectTls(await dialSocket('127.0.0.1', to), context, { host: 'x' })).fd);
     for (let index = 0; index < 10; index++) dial(silent).catch(() => {});
     parentPort.postMessage(port);

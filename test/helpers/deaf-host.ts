@@ -1,9 +1,9 @@
 // An address that does not answer: nobody refuses, and nobody accepts.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
 
 import { dialSocket } from '../../lib/handshake/connect';
+import { native } from '../../lib/native';
 
 /**
  * Has the kernel drop every further connection to a port of `host`, of 127.0.0.0/8, for the length of a test: the
@@ -22,6 +22,6 @@ export async function deafHost(
   t.teardown(() => deaf.kill('SIGKILL'));
   const listening = Number(String((await once(deaf.stdout, 'data'))[0]));
   // A backlog of one holds one more than that.
-  for (let filled = 0; filled < 2; filled++) closeSync(await dialSocket(host, listening));
+  for (let filled = 0; filled < 2; filled++) native().closeDescriptor(await dialSocket(host, listening));
   return listening;
 }
