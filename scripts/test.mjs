@@ -1,7 +1,16 @@
 // The one test command. `npm test` runs every stage; `npm test -- lint native` runs those named, in their order
-// here; a path among the arguments restricts the node, versions and guest stages to it: `npm test -- guest test/tls/a.guest.ts`.
+// here; a path among the arguments restricts the node, sanitized, versions and guest stages to it: `npm test -- guest test/tls/a.guest.ts`.
 // The last line is `N passed, N failed`, over all stages; the exit status is 0 only without a failure.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,7 +34,14 @@ const ACROSS_VERSIONS = [
   'test/transfer/push-pull.test.ts',
 ];
 
-const stages = { packages, lint, build, native, node, versions, guest };
+/** Where JavaScript calls the addon in many ways. Whole transfers are the native tests' as well, which have sanitizers, too. */
+const UNDER_SANITIZERS = [
+  ...['handshake', 'https', 'lifecycle', 'sockets'].map((name) => `test/${name}/`),
+  ...['ends', 'proxy', 'relay'].map((name) => `test/relay/${name}`),
+  ...['failures', 'handle-semantics', 'push-pull'].map((name) => `test/transfer/${name}.test.ts`),
+];
+
+const stages = { packages, lint, build, native, node, sanitized, versions, guest };
 
 const names = process.argv.slice(2).filter((argument) => argument in stages);
 const paths = process.argv.slice(2).filter((argument) => !(argument in stages));
@@ -119,6 +135,32 @@ async function node() {
   return tapCounts(output, status);
 }
 
+/** The addon under ASan and UBSan, with the node stage's tests: what napi/ does, the native stage does not see. */
+async function sanitized() {
+  const folder = nativeTree('addon');
+  mkdirSync(join(top, folder), { recursive: true });
+  rmSync(join(top, folder, 'src-native'), { recursive: true, force: true });
+  for (const name of ['binding.gyp', 'package.json', 'src-native']) {
+    cpSync(join(top, name), join(top, folder, name), { recursive: true, preserveTimestamps: true });
+  }
+  const sanitizers = `-fsanitize=${SANITIZERS.address} -fno-sanitize=vptr`;
+  const counts = await inOrder([['npx', 'node-gyp', 'configure', 'build', '-C', folder]], {
+    JOBS: '2',
+    // With these flags gcc 12 warns of what is not there.
+    CXXFLAGS: `-O1 -g1 ${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS -Wno-error`,
+    LDFLAGS: sanitizers,
+  });
+  if (counts.stop) return counts;
+  const files = compiledTests(UNDER_SANITIZERS);
+  const env = {
+    ASAN_OPTIONS: 'detect_leaks=0',
+    KTLS_TEST_NODE: process.execPath,
+    KTLS_TRANSFER_PREBUILD: join(top, folder),
+  };
+  add(counts, await runCompiled(join(top, 'scripts', 'sanitized'), files, 'sanitizers', env));
+  return counts;
+}
+
 /** The same addon and JavaScript under the releases of Node that node-versions/ installs. */
 async function versions() {
   const folder = 'node-versions';
@@ -126,25 +168,33 @@ async function versions() {
   const steps = existsSync(modules) ? [] : [['npm', 'ci', '--prefix', folder, '--ignore-scripts']];
   const counts = await inOrder(steps);
   if (counts.stop) return counts;
-  const files = testFiles(/\.test\.ts$/).filter((file) =>
-    ACROSS_VERSIONS.some((start) => file.startsWith(start)),
-  );
+  const files = compiledTests(ACROSS_VERSIONS);
   const releases = readdirSync(modules).filter((name) => name.startsWith('node'));
   if (releases.length === 0) {
     console.log(`${folder} has no release of Node for this machine`);
     counts.failed += 1;
   }
   for (const release of releases) {
-    const bin = join(modules, release, 'bin');
-    const env = { ...MEMORY, PATH: `${bin}:${process.env.PATH}`, TAP_TIMEOUT: '900' };
-    for (const file of files) {
-      const compiled = join('build-test', file.replace(/\.ts$/, '.js'));
-      const { status, output } = await run(join(bin, 'node'), [compiled], { env, show: () => {} });
-      const counted = tapCounts(output, status);
-      if (counted.failed > 0) console.log(output);
-      console.log(`${release}, ${file}: ${counted.passed} passed, ${counted.failed} failed`);
-      add(counts, counted);
-    }
+    add(counts, await runCompiled(join(modules, release, 'bin'), files, release));
+  }
+  return counts;
+}
+
+function compiledTests(starts) {
+  return testFiles(/\.test\.ts$/).filter((file) => starts.some((start) => file.startsWith(start)));
+}
+
+/** Runs compiled test files by the `node` of a folder, one after another; each prints TAP. */
+async function runCompiled(bin, files, label, variables = {}) {
+  const counts = { passed: 0, failed: 0 };
+  const env = { ...MEMORY, PATH: `${bin}:${process.env.PATH}`, TAP_TIMEOUT: '900', ...variables };
+  for (const file of files) {
+    const compiled = join('build-test', file.replace(/\.ts$/, '.js'));
+    const { status, output } = await run(join(bin, 'node'), [compiled], { env, show: () => {} });
+    const counted = tapCounts(output, status);
+    if (counted.failed > 0) console.log(output);
+    console.log(`${label}, ${file}: ${counted.passed} passed, ${counted.failed} failed`);
+    add(counts, counted);
   }
   return counts;
 }
