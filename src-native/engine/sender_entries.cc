@@ -8,6 +8,7 @@
 
 #include "base/read_at.h"
 #include "engine/sender_worker.h"
+#include "engine/stillness.h"
 #include "engine/wire_metadata.h"
 #include "wire/entry.h"
 
@@ -22,19 +23,7 @@ constexpr size_t kChunk = size_t{256} << 10;
 // Handed to sendfile or splice at once.
 constexpr size_t kZeroCopyChunk = wire::kMaxDataLength;
 
-// Whether the file is still what it was when `before` was taken.
-bool unchanged(int file, const struct stat& before) {
-  struct stat now;
-  if (fstat(file, &now) != 0) return false;
-  return now.st_size == before.st_size && now.st_mtim.tv_sec == before.st_mtim.tv_sec &&
-         now.st_mtim.tv_nsec == before.st_mtim.tv_nsec;
-}
-
 }  // namespace
-
-Status changed_while_read() {
-  return Status::fail(Code::file_changed, "the file changed while it was read: it is not at the receiver");
-}
 
 // --- Entries ---------------------------------------------------------------------------------------
 
@@ -70,11 +59,24 @@ Status SenderWorker::send_file(const fs::Batch& batch, const fs::Entry& entry) {
   // O_NONBLOCK: it may have become a FIFO since the walk saw it.
   Fd file(openat(batch.fd->get(), entry.name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file) return skip(batch, entry, Status::system("openat", errno));
-  struct stat attributes;
-  if (fstat(file.get(), &attributes) != 0) return skip(batch, entry, Status::system("fstat", errno));
-  if (!S_ISREG(attributes.st_mode)) return skip(batch, entry, changed_while_read());
+  if (entry.size <= kSmallFile) {
+    // Most often it is as the walk saw it: then one look, behind the content, serves.
+    KTLS_TRY(link_->reserve(wire::kMaxMessageLength + entry.size, patience()));
+    const timespec since = file_clock();
+    const Status put = put_small(batch, entry, file.get(), entry.size, entry.metadata,
+                                 [&] { return still_as_walked(file.get(), entry, since); });
+    if (put.ok()) return put;
+  }
+  Result<struct stat> settled = settled_attributes(file.get(), entry);
+  if (!settled.ok()) return skip(batch, entry, std::move(settled).status());
+  const struct stat& attributes = *settled;
   auto size = static_cast<uint64_t>(attributes.st_size);
-  if (size <= kSmallFile) return send_small(batch, entry, file.get(), attributes);
+  if (size <= kSmallFile) {
+    KTLS_TRY(link_->reserve(wire::kMaxMessageLength + size, patience()));
+    Status put = put_small(batch, entry, file.get(), size, fs::Metadata::of(attributes),
+                           [&] { return unchanged(file.get(), attributes); });
+    return put.ok() ? put : skip(batch, entry, std::move(put));
+  }
   if (size < sender_.block_threshold_) return send_large(batch, entry, file.get(), attributes);
   uint64_t block_length = std::min(BlockSource::kBlockLength, sender_.block_threshold_);
   auto source = std::make_shared<BlockSource>(sender_.next_block_file(), batch.directory, entry.name,
@@ -83,23 +85,20 @@ Status SenderWorker::send_file(const fs::Batch& batch, const fs::Entry& entry) {
   return send_blocks(*source);
 }
 
-Status SenderWorker::send_small(const fs::Batch& batch, const fs::Entry& entry, int file,
-                                const struct stat& attributes) {
-  auto size = static_cast<size_t>(attributes.st_size);
-  KTLS_TRY(link_->reserve(wire::kMaxMessageLength + size, patience()));
+template <typename Holds>
+Status SenderWorker::put_small(const fs::Batch& batch, const fs::Entry& entry, int file, size_t size,
+                               const fs::Metadata& metadata, const Holds& holds) {
   wire::Writer& out = link_->out();
   size_t start = out.length();
-  wire::FileHeader{batch.directory->id, size, to_wire(attributes, sender_.options_.ownership), entry.name}
+  wire::FileHeader{batch.directory->id, size, to_wire(metadata, sender_.options_.ownership), entry.name}
       .write(out);
   if (size > 0) out.begin(wire::FrameType::file_data);
   // One byte more than there should be, to see a file that has grown.
-  ssize_t count;
-  do count = read(file, out.position(), size + 1);
-  while (count < 0 && errno == EINTR);
-  if (count != static_cast<ssize_t>(size)) {
-    int error = errno;
+  const ssize_t count = read_at(file, {out.position(), size + 1}, 0);
+  const int error = errno;
+  if (count != static_cast<ssize_t>(size) || !holds()) {
     out.truncate(start);
-    return skip(batch, entry, count < 0 ? Status::system("read", error) : changed_while_read());
+    return count < 0 ? Status::system("read", error) : changed_while_read();
   }
   // Only now: the receiver counts what it sees, and a file that was taken back it never saw.
   hash_.reset();

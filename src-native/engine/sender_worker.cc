@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/handshake.h"
+#include "engine/stillness.h"
 #include "engine/wire_metadata.h"
 #include "wire/entry.h"
 

@@ -17,9 +17,6 @@
 
 namespace ktls::engine {
 
-// Why an entry is skipped that was there when the walk saw it.
-Status changed_while_read();
-
 class SenderWorker {
  public:
   SenderWorker(Sender& sender, std::unique_ptr<Link> link, FileHash hash);
@@ -32,7 +29,11 @@ class SenderWorker {
 
   Status send_batch(const fs::Batch& batch);
   Status send_file(const fs::Batch& batch, const fs::Entry& entry);
-  Status send_small(const fs::Batch& batch, const fs::Entry& entry, int file, const struct stat& attributes);
+  // Buffers a file of at most kSmallFile bytes, for which there is room. What fails is the file's fault, also
+  // where it is not what `holds` wants once it has been read: then nothing of it is buffered.
+  template <typename Holds>
+  Status put_small(const fs::Batch& batch, const fs::Entry& entry, int file, size_t size,
+                   const fs::Metadata& metadata, const Holds& holds);
   Status send_large(const fs::Batch& batch, const fs::Entry& entry, int file, const struct stat& attributes);
   Status send_blocks(BlockSource& source);
   Status send_block(BlockSource& source, BlockSource::Range range);

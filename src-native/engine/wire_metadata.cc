@@ -8,9 +8,7 @@ wire::Attributes to_wire(const fs::Metadata& metadata, bool ownership) {
 }
 
 wire::Attributes to_wire(const struct stat& attributes, bool ownership) {
-  return to_wire(fs::Metadata{attributes.st_mode, attributes.st_uid, attributes.st_gid,
-                              attributes.st_mtim.tv_sec, static_cast<uint32_t>(attributes.st_mtim.tv_nsec)},
-                 ownership);
+  return to_wire(fs::Metadata::of(attributes), ownership);
 }
 
 fs::Metadata from_wire(const wire::Attributes& attributes) {

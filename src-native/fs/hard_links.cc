@@ -11,10 +11,12 @@ void HardLinks::resolve(const struct statx& file, const std::shared_ptr<const Di
   // Zero where the file system keeps no birth time.
   Known now{directory, entry.name, file.stx_nlink - 1, file.stx_btime.tv_sec, file.stx_btime.tv_nsec};
   auto [found, added] = known_.try_emplace(key, now);
-  if (added) return;
   Known& first = found->second;
-  if (first.birth_seconds != now.birth_seconds || first.birth_nanoseconds != now.birth_nanoseconds) {
-    first = std::move(now);
+  const bool same =
+      first.birth_seconds == now.birth_seconds && first.birth_nanoseconds == now.birth_nanoseconds;
+  if (added || !same) {
+    if (!added) first = std::move(now);
+    entry.linked = Identity{key.device, key.inode};
     return;
   }
   entry.kind = EntryKind::hard_link;

@@ -15,7 +15,7 @@ namespace ktls::fs {
 class HardLinks {
  public:
   // Makes `entry`, a file with the attributes `file`, a hard_link when its inode was met before;
-  // remembers it otherwise.
+  // remembers it otherwise, and says so in `entry`.
   void resolve(const struct statx& file, const std::shared_ptr<const Directory>& directory, Entry& entry);
 
   size_t size() const { return known_.size(); }

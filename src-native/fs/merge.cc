@@ -28,11 +28,6 @@ struct Level {
   std::vector<std::string> names;  // still to be moved
 };
 
-Metadata metadata_of(const struct stat& attributes) {
-  return {static_cast<uint32_t>(attributes.st_mode & 07777), attributes.st_uid, attributes.st_gid,
-          attributes.st_mtim.tv_sec, static_cast<uint32_t>(attributes.st_mtim.tv_nsec)};
-}
-
 class Merge {
  public:
   Merge(const MergeOptions& options, const Cancel& cancel) : options_(options), cancel_(cancel) {}
@@ -62,7 +57,7 @@ class Merge {
   }
 
   Status push(const std::string& name, Unlocked from, Fd to) {
-    Level level{name, std::move(from.fd), std::move(to), metadata_of(from.before), {}};
+    Level level{name, std::move(from.fd), std::move(to), Metadata::of(from.before), {}};
     reader_.start(level.from.get());
     for (;;) {
       Result<std::optional<DirectoryReader::Item>> item = reader_.next();
@@ -111,7 +106,7 @@ class Merge {
     Result<Unlocked> directory = open_unlocked(from, name.c_str());
     if (!directory.ok()) return refused;
     Status moved = rename_new(from, name.c_str(), levels_.back().to.get(), name.c_str());
-    KTLS_TRY(set_directory_attributes(directory->fd.get(), metadata_of(directory->before), false));
+    KTLS_TRY(set_directory_attributes(directory->fd.get(), Metadata::of(directory->before), false));
     return moved;
   }
 

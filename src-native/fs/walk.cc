@@ -21,11 +21,6 @@ namespace ktls::fs {
 
 namespace {
 
-Metadata metadata_of(const struct statx& attributes) {
-  return {static_cast<uint32_t>(attributes.stx_mode & 07777), attributes.stx_uid, attributes.stx_gid,
-          attributes.stx_mtime.tv_sec, attributes.stx_mtime.tv_nsec};
-}
-
 // Failures that say nothing about the entry: going on would skip whatever comes next as well.
 bool is_exhaustion(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 
@@ -119,7 +114,7 @@ Status TreeWalk::enter(std::shared_ptr<const Fd> fd, std::shared_ptr<const Direc
   Level level;
   level.identity = {makedev(attributes.stx_dev_major, attributes.stx_dev_minor), attributes.stx_ino};
   level.directory = std::make_shared<const Directory>(
-      Directory{next_id_++, std::move(parent), std::move(name), metadata_of(attributes)});
+      Directory{next_id_++, std::move(parent), std::move(name), Metadata::of(attributes)});
   level.fd = std::move(fd);
   if (path_.empty()) root_directory_ = level.directory;
   path_.push_back(std::move(level));
@@ -155,6 +150,11 @@ Result<Batch> TreeWalk::read_batch() {
 }
 
 Status TreeWalk::read_entry(const DirectoryReader::Item& item, Batch& batch) {
+  // No receiver takes one (check_name), and who reads the tree while another transfer writes into it meets
+  // some.
+  if (std::string_view(item.name).starts_with(kTemporaryPrefix)) {
+    return Status::fail(Code::file_type, "what another transfer has not finished is not sent");
+  }
   // Its attributes are read by descriptor, once it is open.
   if (item.type == DT_DIR) {
     path_.back().names.append(item.name, strlen(item.name) + 1);
@@ -183,7 +183,7 @@ Status TreeWalk::read_file(const char* name, const struct statx& attributes, Bat
   entry.kind = EntryKind::file;
   entry.name = name;
   entry.size = attributes.stx_size;
-  entry.metadata = metadata_of(attributes);
+  entry.metadata = Metadata::of(attributes);
   hard_links_.resolve(attributes, batch.directory, entry);
   return Status();
 }
@@ -198,7 +198,7 @@ Status TreeWalk::read_symlink(const char* name, const struct statx& attributes, 
   entry.kind = EntryKind::symlink;
   entry.name = name;
   entry.size = 0;
-  entry.metadata = metadata_of(attributes);
+  entry.metadata = Metadata::of(attributes);
   entry.target.assign(target, static_cast<size_t>(length));
   return Status();
 }

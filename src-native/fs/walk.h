@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/status.h"
+#include "fs/identity.h"
 #include "fs/metadata.h"
 
 namespace ktls::fs {
@@ -34,7 +35,8 @@ struct Entry {
   std::string name;
   uint64_t size;  // bytes, of files, when the walk looked: the sender looks again
   Metadata metadata;
-  std::string target;                               // symlink: its content
+  std::optional<Identity> linked;  // file: of the inode whose further names are links to this
+  std::string target;              // symlink: its content
   std::shared_ptr<const Directory> link_directory;  // hard_link: where the first name of the inode is
   std::string link_name;
 };
