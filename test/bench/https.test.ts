@@ -55,6 +55,25 @@ t.test('files, handshakes and idle connections, of every server that this machin
   }
 });
 
+t.test('files by a client that opens no answer but the first', async (t) => {
+  const out = temporaryFolder(t);
+  const few = ['--tables', 'files', '--sizes', '102400', '--connections', '2'];
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [
+      ...[join(BENCH, 'src/main.mjs'), 'https', ...few, '--client', 'unread'],
+      ...['--repetitions', '1', '--seconds', '1', '--out', out],
+    ],
+    { encoding: 'utf8' },
+  );
+  t.equal(status, 0, stderr);
+  const { absent, cells }: Report = JSON.parse(readFileSync(join(out, 'https.json'), 'utf8'));
+  const results = cells.flatMap((cell) => cell.results);
+  t.ok(results.length + absent.length >= 4, 'they are all there');
+  for (const { name, failed } of results) t.equal(failed, undefined, name);
+  t.match(readFileSync(join(out, 'https.md'), 'utf8'), 'throws records away unopened');
+});
+
 t.test('a load program that never stops is counted by its log', async (t) => {
   const folder = temporaryFolder(t);
   // A request that was under way at the start has lost its status; the last is whole 20 ms after it began.

@@ -7,6 +7,7 @@ import { STREAM } from './contestants.mjs';
 import { handshakes } from './handshakes.mjs';
 import { idle, tooMany } from './idle.mjs';
 import { load } from './load.mjs';
+import { loadUnread } from './load-unread.mjs';
 import { verify } from './site.mjs';
 
 /** @typedef {import('./contestants.mjs').Contestant} Contestant */
@@ -26,9 +27,10 @@ import { verify } from './site.mjs';
 /**
  * @param {import('./options.mjs').Options} options
  * @param {import('./site.mjs').Sites} sites
+ * @param {string | undefined} unread The program of the client of that name, where it is wanted.
  * @returns {Request[]}
  */
-export function requests(options, sites) {
+export function requests(options, sites, unread) {
   const { tables, sizes, connections, clientThreads, repetitions, seconds } = options;
   /** @type {Request[]} */
   const files = sizes.flatMap((size) =>
@@ -39,10 +41,12 @@ export function requests(options, sites) {
       path: `/${size}.bin`,
       repetitions,
       async measure(server) {
+        const what = { path: `/${size}.bin`, connections: count, seconds };
         const log = join(sites.ecdsa.folder, 'h2load.log');
-        const threads = Math.min(clientThreads, count);
-        const what = { path: `/${size}.bin`, size, log, connections: count, threads, seconds };
-        const got = await load(server, what);
+        const got =
+          unread === undefined
+            ? await load(server, { ...what, size, log, threads: Math.min(clientThreads, count) })
+            : await loadUnread(server, { ...what, program: unread });
         return {
           'requests/s': got.requests / got.seconds,
           'GB/s': got.bytes / got.seconds / 1e9,

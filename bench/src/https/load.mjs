@@ -1,23 +1,12 @@
 // Load by h2load over HTTP/1.1, which says what it got once everything is warm.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+
+import { runClient } from './client-run.mjs';
 
 /** How many connections per second a server of JavaScript is given to open. */
 const OPENED_PER_SECOND = 200;
 /** h2load may wait for ever for connections that it could not open. */
 const START_WITHIN_S = 20;
-/** Some of very many connections it never stops, and then says nothing of its own accord. */
-const STOP_WITHIN_S = 3;
-
-/**
- * @typedef {object} Load
- * @property {number} requests
- * @property {number} bytes Of HTTP.
- * @property {number} seconds
- * @property {number} cpuS Of the server.
- */
 
 /**
  * Connections that stay. What comes before they are all open, and JavaScript is compiled, does not count.
@@ -30,40 +19,23 @@ const STOP_WITHIN_S = 3;
  * @param {number} what.connections
  * @param {number} what.threads Of the client; each has its share of the connections.
  * @param {number} what.seconds
- * @returns {Promise<Load>}
+ * @returns {Promise<import('./client-run.mjs').Load>}
  */
 export async function load(server, { path, size, log, connections, threads, seconds }) {
   await rm(log, { force: true });
   const warmUp = seconds + Math.ceil(connections / OPENED_PER_SECOND);
-  const client = spawn(
+  const args = [
+    ...['--h1', `--threads=${threads}`, `--clients=${connections}`, `--log-file=${log}`],
+    ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
+    `https://localhost:${server.port}${path}`,
+  ];
+  const { text, startedAt, cpuS } = await runClient(
+    server,
     'h2load',
-    [
-      ...['--h1', `--threads=${threads}`, `--clients=${connections}`, `--log-file=${log}`],
-      ...[`--warm-up-time=${warmUp}`, `--duration=${seconds}`],
-      `https://localhost:${server.port}${path}`,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'], timeout: (warmUp + seconds + START_WITHIN_S) * 1000 },
+    args,
+    warmUp + seconds + START_WITHIN_S,
   );
-  const closed = once(client, 'close');
-  let text = '';
-  /** @type {Record<string, { cpuS: Promise<number>, at: number }>} By what the first thread said. */
-  const marks = {};
-  /** @type {NodeJS.Timeout | undefined} */
-  let stopping;
-  for await (const line of createInterface(client.stdout)) {
-    const [, mark] = /^Main benchmark duration is (started|over)/.exec(line) ?? [];
-    if (mark !== undefined && marks[mark] === undefined) {
-      marks[mark] = { cpuS: server.cpuS(), at: Date.now() };
-      if (mark === 'over') stopping = setTimeout(() => client.kill('SIGKILL'), STOP_WITHIN_S * 1000);
-    }
-    text += `${line}\n`;
-  }
-  await closed;
-  clearTimeout(stopping);
-  const { started: before, over: after } = marks;
-  if (before === undefined || after === undefined) throw new Error(`nothing was served: ${text}`);
-  const cpuS = (await after.cpuS) - (await before.cpuS);
-  const summed = /^requests:/m.test(text) ? sum(text, seconds) : await count(log, size, before.at);
+  const summed = /^requests:/m.test(text) ? sum(text, seconds) : await count(log, size, startedAt);
   return { ...summed, cpuS: (cpuS * summed.seconds) / seconds };
 }
 

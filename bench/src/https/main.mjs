@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describeMachine } from '../machine.mjs';
+import { compile } from '../measure/compile.mjs';
 import { inGuest } from '../suite-guest.mjs';
 import { requests, runCell } from './cells.mjs';
 import { contestants } from './contestants.mjs';
@@ -20,6 +21,10 @@ export async function runHttps(argv) {
   const sites = await openSites(options.sizes);
   try {
     const all = contestants(options.guest);
+    const unread =
+      options.client === 'unread'
+        ? await compile('https_load', sites.ecdsa.folder, ['ssl', 'crypto'])
+        : undefined;
     const absent = all.flatMap(({ name, missing }) =>
       missing() === undefined ? [] : [`${name} (no ${missing()})`],
     );
@@ -28,12 +33,13 @@ export async function runHttps(argv) {
       ...(options.guest && {
         guest: `In the guest${options.guestModule ? ' with an AES driver module' : ''}`,
       }),
+      client: options.client,
       absent,
       cells: /** @type {import('../turns.mjs').Cell[]} */ ([]),
     };
     await mkdir(options.out, { recursive: true });
     const name = options.guest ? 'https-guest' : 'https';
-    for (const request of requests(options, sites)) {
+    for (const request of requests(options, sites, unread)) {
       const there = all.filter(({ missing }) => missing() === undefined);
       report.cells.push(await runCell(request, there, (line) => process.stderr.write(`${line}\n`)));
       await writeFile(join(options.out, `${name}.json`), `${JSON.stringify(report, null, 1)}\n`);

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 import { integer, integers, words } from '../arguments.mjs';
 
@@ -16,7 +16,8 @@ const SIZES = [10 * KIB, 100 * KIB, KIB * KIB, 100 * KIB * KIB];
  * @property {string[]} tables
  * @property {number[]} sizes Bytes.
  * @property {number[]} connections
- * @property {number} clientThreads Of the load on files.
+ * @property {'h2load' | 'unread'} client That loads files.
+ * @property {number} clientThreads Of h2load.
  * @property {number[]} idle
  * @property {number} repetitions
  * @property {number} seconds For each measurement.
@@ -34,7 +35,12 @@ export function parseOptions(argv) {
     .option('--tables <names>', `some of ${TABLES.join(', ')}`, words(TABLES))
     .option('--sizes <bytes>', `of files (default: ${SIZES})`, integers)
     .option('--connections <n>', 'that load at once (default: 1,64,1000)', integers)
-    .option('--client-threads <n>', 'that load files (default: one for each processor)', integer)
+    .addOption(
+      new Option('--client <name>', 'that loads files: unread throws the answers away unopened')
+        .choices(['h2load', 'unread'])
+        .default('h2load'),
+    )
+    .option('--client-threads <n>', 'of h2load (default: one for each processor)', integer)
     .option('--idle <n>', 'connections that are held (default: 10000,40000)', integers)
     .option('--repetitions <n>', '(default: 5; quick: 3)', integer)
     .option('--seconds <n>', 'for each measurement (default: 4; quick: 2)', integer)
@@ -46,7 +52,7 @@ export function parseOptions(argv) {
     .option('--here', 'what --guest starts inside the guest', false)
     .option('--out <folder>', 'for the report', fileURLToPath(new URL('../../results', import.meta.url)))
     .parse(argv);
-  /** @type {Pick<Options, 'guest' | 'here' | 'out'> & Partial<Options> & { quick: boolean }} */
+  /** @type {Pick<Options, 'client' | 'guest' | 'here' | 'out'> & Partial<Options> & { quick: boolean }} */
   const options = program.opts();
   const { quick } = options;
   return {

@@ -12,16 +12,19 @@ const TITLES = {
   handshakes: 'Handshakes',
   idle: 'Idle connections',
 };
+const WARM = "over connections that are open and warm. CPU is the server's; × are ratios of medians.";
+const CLIENTS = {
+  h2load: `Loaded by h2load on the same processors, with a thread for each as far as there are connections, ${WARM}`,
+  unread: `Loaded by one thread on the same processors that throws records away unopened, as a client elsewhere would leave the processors to the server, ${WARM}`,
+};
 const NOTES = {
-  files:
-    "Loaded by h2load on the same processors, with a thread for each as far as there are connections, over connections that are open and warm. CPU is the server's; × are ratios of medians.",
   handshakes:
     'A connection, one request and the end, 16 at once, by a client of node:tls, which is the bottleneck where a server is faster than it: compare the CPU.',
   idle: "Opened, asked once and then left alone. Memory of the server's processes (PSS), not of the kernel.",
 };
 
-/** @param {{ machine: import('../machine.mjs').Machine, guest?: string, absent: string[], cells: Cell[] }} report */
-export function toMarkdown({ machine, guest, absent, cells }) {
+/** @param {{ machine: import('../machine.mjs').Machine, guest?: string, client: keyof typeof CLIENTS, absent: string[], cells: Cell[] }} report */
+export function toMarkdown({ machine, guest, client, absent, cells }) {
   const { cpu, cores, memoryGiB, kernel, congestionControl, loadAverage, versions } = machine;
   const where = `${guest ?? 'Here'}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, TCP congestion control ${congestionControl}, load average ${loadAverage} at the start.`;
   const programs = PROGRAMS.flatMap((name) => versions[name] ?? []);
@@ -31,7 +34,7 @@ export function toMarkdown({ machine, guest, absent, cells }) {
       const own = cells.filter(({ table }) => table === name);
       return [
         `## ${TITLES[name]}`,
-        NOTES[name],
+        name === 'files' ? CLIENTS[client] : NOTES[name],
         ...own.map((cell) => cellTable(cell, 'server', YARDSTICKS)),
       ].join('\n\n');
     });
