@@ -33,7 +33,7 @@ export async function sendBody(
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort);
   try {
-    if (res.destroyed) return;
+    if (hasGone(res)) return;
     if (headers !== undefined) res.writeHead(res.statusCode, headers);
     const socket: Duplex = req.socket;
     const small = range.count < SMALL_BYTES;
@@ -46,6 +46,11 @@ export async function sendBody(
     signal?.removeEventListener('abort', abort);
     file.close();
   }
+}
+
+/** A response of HTTP/2 does not say so itself, and tells those only who listened before. */
+function hasGone(res: ServerResponse & { stream?: Duplex }): boolean {
+  return res.destroyed || res.stream?.destroyed === true;
 }
 
 /** Whether what is written to the response reaches a socket of ours as it is. */

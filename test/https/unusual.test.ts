@@ -8,6 +8,7 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http';
+import { connect as connectHttp2, constants, createSecureServer as createHttp2Server } from 'node:http2';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
@@ -138,6 +139,35 @@ t.test('a client that goes away leaves no file open of the responses that waited
   await until(() => timesOpen(path) === 12, 'all wait');
   client.destroy();
   await until(() => settled === 12, 'all have been told');
+  t.equal(timesOpen(path), 0);
+});
+
+t.test('a stream of HTTP/2 that is reset before its file is sent leaves no file open', async (t) => {
+  let reset = 0;
+  let settled = 0;
+  const server = createHttp2Server(identity, (req, res) => {
+    const { stream } = res;
+    // As a program that looks something up first.
+    stream.once('close', () => {
+      reset++;
+      sendFile(req as never, res as never, req.url, { root }).then(() => settled++);
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const session = connectHttp2(`https://127.0.0.1:${(server.address() as AddressInfo).port}`, { ca });
+  t.teardown(() => {
+    session.destroy();
+    server.close();
+  });
+  const codes = [constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_CANCEL];
+  for (const code of codes) {
+    const stream = session.request({ ':path': '/file.bin' });
+    stream.on('error', () => {});
+    await once(server, 'request');
+    stream.close(code);
+  }
+  await until(() => reset === codes.length, 'the server has heard of both');
+  await until(() => settled === codes.length, 'both have been told');
   t.equal(timesOpen(path), 0);
 });
 
