@@ -40,8 +40,9 @@ export interface HttpsServerOptions
  * sent natively behind the head where `req.socket` is a {@link KtlsSocket}. Any other `res` gets them by a stream:
  * of `node:http`, `node:https`, `node:http2`'s compatibility layer, and one whose `write` somebody has replaced.
  *
- * One range is answered with 206; several, as `send` does it, with the whole file. What cannot be sent is answered
- * with 403, 404, 412, 416 or 500. A file that shrinks while it is sent ends the connection.
+ * One range is answered with 206, as are several that touch or overlap; several others, with the whole file. What
+ * cannot be sent is answered with 403, 404, 412, 416 or 500. A file that shrinks while it is sent ends the connection.
+ * Every method but HEAD is answered as GET is, but for ranges, which only GET has.
  *
  * @param path - With `root`, a path as a request has it (`req.url`): percent-encoded, below `root`; a query is
  *   left out. Without, a path of the file system, which whoever calls has chosen.

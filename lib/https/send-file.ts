@@ -9,12 +9,12 @@ import { type Range, sendBody } from './body';
 import { ServedFile } from './file';
 import { headKey, recall, remember } from './heads';
 import { type Compressed, openCompressed } from './precompressed';
+import { correctRange, type RangeSender } from './range';
 import { redirectToDirectory } from './redirect';
 import { pathOf } from './target';
 
 /** What `send` has, and its types leave out. */
-interface Sender extends send.SendStream {
-  req: IncomingMessage;
+interface Sender extends send.SendStream, RangeSender {
   res: ServerResponse;
   send(path: string, stats: ServedFile['stats']): void;
   sendFile(path: string): void;
@@ -164,6 +164,7 @@ function decide(sender: Sender, path: string, { file, encoding }: Compressed): R
     // What `send` says in `end` is never less than `start`, even where there is nothing.
     range = { start, count: Number(sender.res.getHeader('Content-Length')) };
   };
+  correctRange(sender, file.size);
   sender.send(path, file.stats);
   return range;
 }
