@@ -21,14 +21,24 @@ export async function openCompressed(
   path: string,
   root: string | undefined,
 ): Promise<Compressed> {
+  const namesFolder = path === '' || path.endsWith('/');
+  // What lies in it as `.gz` is something else.
+  if (namesFolder) return { file: await ServedFile.open(path, root) };
   for (const encoding of acceptable(req)) {
     const extension = EXTENSIONS[encoding];
     if (extension === undefined) break;
     const file = await ServedFile.open(`${path}${extension}`, root).catch(() => undefined);
-    if (file?.isFile) return { file, encoding };
+    if (file?.isFile && !(await isFolder(path, root))) return { file, encoding };
     file?.close();
   }
   return { file: await ServedFile.open(path, root) };
+}
+
+/** `x.gz` beside it may well be an archive of it. */
+async function isFolder(path: string, root: string | undefined): Promise<boolean> {
+  const plain = await ServedFile.open(path, root).catch(() => undefined);
+  plain?.close();
+  return plain?.isDirectory === true;
 }
 
 /** Which of equals a client names first says nothing (RFC 9110, 12.5.3): browsers all begin with gzip. */

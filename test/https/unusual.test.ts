@@ -184,6 +184,32 @@ t.test('of codings that a client likes as much, the smallest is sent', async (t)
   }
 });
 
+t.test('of a folder nothing compressed is sent, whatever lies in it or beside it', async (t) => {
+  writeFileSync(join(root, '.br'), 'secret');
+  writeFileSync(join(root, 'sub', '.gz'), 'secret');
+  writeFileSync(join(root, 'sub.gz'), 'beside');
+  const headers = { 'Accept-Encoding': 'gzip, br' };
+  const { port } = await serve(t, identity, send({ precompressed: true, index: false }));
+  for (const path of ['/', '/sub/', '/sub']) {
+    t.equal((await get(port, { path, headers })).status, 404, path);
+  }
+  const indexed = await serve(t, identity, send({ precompressed: true }));
+  t.equal((await get(indexed.port, { path: '/sub', headers })).headers.location, '/sub/');
+  const unconfined = await serve(t, identity, (req, res) =>
+    sendFile(req, res, join(root, 'sub/'), { precompressed: true }),
+  );
+  t.equal((await get(unconfined.port, { headers })).status, 404);
+});
+
+t.test('a compressed file is sent of one that is not there', async (t) => {
+  writeFileSync(join(root, 'only.html.gz'), 'compressed');
+  const { port } = await serve(t, identity, send({ precompressed: true }));
+  const ask = (accepted: string) =>
+    get(port, { path: '/only.html', headers: { 'Accept-Encoding': accepted } });
+  t.match((await ask('gzip')).headers, { 'content-encoding': 'gzip', 'content-type': /html/ });
+  t.equal((await ask('identity')).status, 404);
+});
+
 t.test('a folder without its slash is redirected to, on the same host, with the query', async (t) => {
   const { port } = await serve(t, identity, send());
   for (const [path, location] of [
