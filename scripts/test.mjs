@@ -25,7 +25,9 @@ const MEMORY = existsSync('/dev/shm') ? { TMPDIR: '/dev/shm' } : {};
 /** What leans on Node's inside, or on what an addon is told by it. */
 const ACROSS_VERSIONS = [
   'test/handshake/',
-  ...['frameworks', 'resumption', 'send-file', 'server'].map((name) => `test/https/${name}.test.ts`),
+  ...['frameworks', 'pipelining', 'resumption', 'send-file', 'server'].map(
+    (name) => `test/https/${name}.test.ts`,
+  ),
   ...['node-tls', 'records', 'resumed-client', 'stream', 'ticket-keys'].map(
     (name) => `test/sockets/${name}.test.ts`,
   ),

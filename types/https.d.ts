@@ -73,7 +73,7 @@ export interface SendFileOptions {
   start?: number | undefined;
   /** The last one. Default: the last of the file. */
   end?: number | undefined;
-  /** Destroys the response, and with it the connection. */
+  /** Destroys the response, and with it the connection, also where it waits for others of that. */
   signal?: AbortSignal | undefined;
   /** With `root`, names that begin with a dot: `'ignore'` answers 404, `'deny'` 403. Default `'ignore'`. */
   dotfiles?: 'allow' | 'deny' | 'ignore' | undefined;

@@ -4,7 +4,6 @@ import { type IncomingMessage, type OutgoingHttpHeaders, OutgoingMessage, Server
 import type { Duplex } from 'node:stream';
 
 import { KtlsSocket } from '../socket/ktls-socket';
-import { onConnectionEnd } from './connection-end';
 import type { ServedFile } from './file';
 
 /** Smaller ones share the record, and the system call, of the head; natively, too, where our own record layer does it. */
@@ -22,7 +21,10 @@ export interface Body {
   headers?: OutgoingHttpHeaders;
 }
 
-/** Resolves when the response has been handed over, or its connection has gone. Closes the file. */
+/**
+ * For a response whose turn it is. Resolves when it has been handed over, or its connection has gone. Closes the
+ * file.
+ */
 export async function sendBody(
   req: IncomingMessage,
   res: ServerResponse,
@@ -41,7 +43,7 @@ export async function sendBody(
     if (natively && makeHead(res)) {
       await sendNatively(socket, res, file, range);
     } else if (small) await sendSmall(res, file, range);
-    else await sendStream(socket, res, file, range);
+    else await sendStream(res, file, range);
   } finally {
     signal?.removeEventListener('abort', abort);
     file.close();
@@ -85,7 +87,7 @@ async function sendNatively(
   file: ServedFile,
   { start, count }: Range,
 ): Promise<void> {
-  // In its turn among the responses of a connection that pipelines, as all that is written to `res`.
+  // In its place among what is written, behind the head.
   const error = await new Promise<Error | undefined>((resolve) => {
     res.write(socket.fileChunk(file.release(), start, count, resolve));
   });
@@ -94,19 +96,11 @@ async function sendNatively(
   if (error === undefined) res.end();
 }
 
-async function sendStream(
-  socket: Duplex,
-  res: ServerResponse,
-  file: ServedFile,
-  { start, count }: Range,
-): Promise<void> {
+async function sendStream(res: ServerResponse, file: ServedFile, { start, count }: Range): Promise<void> {
   const source = file.stream(start, count);
-  const stop = () => source.destroy();
-  // One that waits for others of its connection is not told when that goes. HTTP/2 tells every one.
-  const forget = res instanceof ServerResponse ? onConnectionEnd(socket, stop) : undefined;
   await new Promise<void>((resolve) => {
     // Also when it is destroyed by the other end.
-    res.once('close', stop);
+    res.once('close', () => source.destroy());
     source.once('error', () => res.destroy());
     source.once('end', () => {
       if (source.bytesRead === count) res.end();
@@ -115,5 +109,4 @@ async function sendStream(
     source.once('close', resolve);
     source.pipe(res, { end: false });
   });
-  forget?.();
 }

@@ -12,6 +12,7 @@ import { type Compressed, openCompressed } from './precompressed';
 import { correctRange, type RangeSender } from './range';
 import { redirectToDirectory } from './redirect';
 import { pathOf } from './target';
+import { hasTurn, turn } from './turn';
 
 /** What `send` has, and its types leave out. */
 interface Sender extends send.SendStream, RangeSender {
@@ -64,6 +65,10 @@ export async function answerWithFile(
   if (headers !== undefined) setHeaders(res, headers);
   // The length is known, and a message has one or the other (RFC 9112, 6.2).
   if (res.hasHeader('Transfer-Encoding')) res.removeHeader('Transfer-Encoding');
+  if (!hasTurn(res)) {
+    if (!(await turn(req, res, signal))) return;
+    mustBeUnanswered(res);
+  }
   const others = optionsOfSend(options);
   const asked = root === undefined ? path : pathOf(path);
   // What is compressed depends on more than the file.

@@ -13,7 +13,6 @@ import { type RequestOptions, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { connect } from 'node:tls';
 import t from 'tap';
 
 import { sendFile } from '../../lib/https';
@@ -172,46 +171,6 @@ t.test('nothing outside of the root is served, nor what begins with a dot', asyn
   t.equal((await get(port, '/sub/')).body.toString(), '<p>');
   t.equal((await get(port, '/sub')).headers.location, '/sub/');
   t.equal((await get(await files(t, { index: false }), '/sub/')).status, 404);
-});
-
-/** Sends raw requests and gives back everything until the connection ends. */
-async function converse(port: number, text: string): Promise<Buffer> {
-  const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' });
-  await once(socket, 'secureConnect');
-  socket.write(text);
-  return buffer(socket);
-}
-
-t.test('responses of a connection that pipelines come whole, and in order', async (t) => {
-  const { port } = await serve(t, identity, (req, res) => {
-    // The later ones are ready before the first.
-    const wait = req.url === '/large.mp4' ? 50 : 0;
-    setTimeout(() => {
-      if (req.url === '/text') res.end('text');
-      else sendFile(req, res, req.url as string, { root });
-    }, wait);
-  });
-  const ask = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
-  const all = await converse(
-    port,
-    ask('/large.mp4') +
-      ask('/text') +
-      ask('/medium.bin') +
-      ask('/small.txt') +
-      ask('/medium.bin') +
-      ask('/large.mp4') +
-      ask('/text', 'Connection: close\r\n'),
-  );
-  const bodies: Buffer[] = [];
-  for (let rest = all; rest.length > 0; ) {
-    const end = rest.indexOf('\r\n\r\n') + 4;
-    const length = Number(/content-length: (\d+)/i.exec(rest.subarray(0, end).toString())?.[1]);
-    bodies.push(rest.subarray(end, end + length));
-    rest = rest.subarray(end + length);
-  }
-  const expected = [large, Buffer.from('text'), medium, small, medium, large, Buffer.from('text')];
-  t.equal(bodies.length, expected.length);
-  t.ok(bodies.every((body, i) => body.equals(expected[i] as Buffer)));
 });
 
 t.test('the response finishes when its file is with the kernel, and the connection is kept', async (t) => {

@@ -2,15 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerResponse,
-} from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { connect as connectHttp2, constants, createSecureServer as createHttp2Server } from 'node:http2';
 import { Agent, type RequestOptions, request } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
@@ -122,23 +117,6 @@ t.test('a status that is none leaves no file open', async (t) => {
   t.equal((await get(port, { path: '/' })).status, 200);
   t.equal((await get(port, { path: '/bad' })).status, 500);
   t.same(codes, ['ERR_HTTP_INVALID_STATUS_CODE']);
-  t.equal(timesOpen(path), 0);
-});
-
-t.test('a client that goes away leaves no file open of the responses that waited for another', async (t) => {
-  let settled = 0;
-  const server = createHttpServer((req, res) => {
-    if (req.url === '/never') return;
-    sendFile(req, res, req.url as string, { root }).then(() => settled++);
-  });
-  t.teardown(() => server.close());
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const requests = ['/never', ...Array(12).fill('/file.bin')];
-  client.write(requests.map((url) => `GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
-  await until(() => timesOpen(path) === 12, 'all wait');
-  client.destroy();
-  await until(() => settled === 12, 'all have been told');
   t.equal(timesOpen(path), 0);
 });
 
