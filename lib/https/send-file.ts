@@ -92,8 +92,10 @@ export async function answerWithFile(
       ? await openCompressed(req, wanted, root)
       : { file: await ServedFile.open(wanted, root) };
   } catch (error) {
-    if (isDirectory && onDirectory && (await listed(named, root, onDirectory))) return;
-    sender.error(STATUS[(error as NodeJS.ErrnoException).code ?? ''] ?? 500, error as Error);
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const hasNoIndex = isDirectory && code === 'ENOENT';
+    if (hasNoIndex && onDirectory && (await listed(named, root, onDirectory))) return;
+    sender.error(STATUS[code] ?? 500, error as Error);
     return;
   }
   const { file } = opened;

@@ -72,6 +72,19 @@ t.test('--index lists folders, --dotfiles and --precompressed do what they say',
   t.match(both, /Content-Type: text\/html; charset=utf-8\r\n/);
 });
 
+t.test('--index lists no folder that has an index.html, though it cannot be opened', async (t) => {
+  const { curl } = await start(t, ['--index']);
+  for (const [folder, target, status] of [
+    ['outside', '/etc/hostname', 404],
+    ['loop', 'index.html', 404],
+    ['nowhere', 'missing', 200],
+  ] as const) {
+    mkdirSync(join(root, folder));
+    symlinkSync(target, join(root, folder, 'index.html'));
+    t.match(curl(`/${folder}/`), new RegExp(`^HTTP/1.1 ${status} `), folder);
+  }
+});
+
 t.test('SIGHUP changes the certificate, and connections stay', async (t) => {
   const mine = { ...identity, certFile: join(folder, 'mine.pem'), keyFile: join(folder, 'mine.key') };
   copyFileSync(identity.certFile, mine.certFile);
