@@ -47,7 +47,8 @@ export interface HttpsServerOptions
  * @param path - With `root`, a path as a request has it (`req.url`): percent-encoded, below `root`; a query is
  *   left out. Without, a path of the file system, which whoever calls has chosen.
  * @returns When the response has been handed over, or its connection has gone.
- * @throws ERR_HTTP_HEADERS_SENT; what `res.setHeader()` throws for `headers`.
+ * @throws ERR_KTLS_INVALID_OPTION for a `start` or `end` that no file can have, before anything is sent;
+ *   ERR_HTTP_HEADERS_SENT; what `res.setHeader()` throws for `headers`.
  *
  * @example
  * createServer({ key, cert }, (req, res) => sendFile(req, res, req.url, { root: '/srv' })).listen(8443);
@@ -69,9 +70,9 @@ export interface SendFileOptions {
   index?: string | false | undefined;
   /** For the response. ETag, Last-Modified, Cache-Control and Content-Type are kept where they are given. */
   headers?: OutgoingHttpHeaders | undefined;
-  /** The first byte of what is served as the whole. Default 0. */
+  /** The first byte of what is served as the whole, which is empty where the file ends before. Default 0. */
   start?: number | undefined;
-  /** The last one. Default: the last of the file. */
+  /** The last one, `start - 1` for none. Default: the last of the file. */
   end?: number | undefined;
   /** Destroys the response, and with it the connection, also where it waits for others of that. */
   signal?: AbortSignal | undefined;

@@ -1,11 +1,13 @@
 // The range that a request asks for, where `send` takes it otherwise than RFC 9110 has it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { lengthOfPart, type Part } from './part';
+
 /** What `send` goes by. */
 export interface RangeSender {
   req: Pick<IncomingMessage, 'method' | 'headers'>;
   readonly res: ServerResponse;
-  readonly options: { start?: number | undefined; end?: number | undefined };
+  readonly options: Part;
   isRangeFresh(): boolean;
 }
 
@@ -17,10 +19,8 @@ export function correctRange(sender: RangeSender, size: number): void {
   const { method, headers } = sender.req;
   const { range, 'if-range': ifRange } = headers;
   if (range === undefined) return;
-  const { start = 0, end = size - 1 } = sender.options;
-  const length = Math.max(0, Math.min(size, end + 1) - start);
   // Ranges mean something to GET alone (14.2).
-  const meant = method === 'GET' ? withinFile(range, length) : undefined;
+  const meant = method === 'GET' ? withinFile(range, lengthOfPart(size, sender.options)) : undefined;
   if (meant !== range) sender.req = { method, headers: { ...headers, range: meant } };
   // A date has to be that of the file (13.1.5); `send` is content with a later one.
   if (typeof ifRange === 'string' && !ifRange.includes('"')) {

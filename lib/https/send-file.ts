@@ -8,6 +8,7 @@ import type { SendFileOptions } from '../../types/https';
 import { type Range, sendBody } from './body';
 import { ServedFile } from './file';
 import { headKey, recall, remember } from './heads';
+import { checkPart } from './part';
 import { type Compressed, openCompressed } from './precompressed';
 import { correctRange, type RangeSender } from './range';
 import { redirectToDirectory } from './redirect';
@@ -61,6 +62,7 @@ export async function answerWithFile(
   onDirectory?: DirectoryAnswer,
 ): Promise<void> {
   const { root, index = 'index.html', headers, precompressed = false, signal } = options;
+  checkPart(options);
   mustBeUnanswered(res);
   if (headers !== undefined) setHeaders(res, headers);
   // The length is known, and a message has one or the other (RFC 9112, 6.2).

@@ -120,6 +120,45 @@ t.test('of a part that is served as the whole, ranges are those of the part', as
   }
 });
 
+t.test('a part that no file can have is refused before anything is sent', async (t) => {
+  let part: SendFileOptions = {};
+  const codes: unknown[] = [];
+  const { port } = await serve(t, identity, (req, res) => {
+    sendFile(req, res, '/file.bin', { root, headers: { 'X-Own': 'set' }, ...part }).catch(({ code }) => {
+      codes.push(code);
+      res.end(`sent: ${res.headersSent}, set: ${res.hasHeader('X-Own')}`);
+    });
+  });
+  const ask = async () => {
+    const [response] = await once(request({ host: '127.0.0.1', port, ca }).end(), 'response');
+    return buffer(response);
+  };
+  const refused = [
+    { start: -1 },
+    { start: 1.5 },
+    { start: Number.NaN },
+    { start: '1' as never },
+    { start: 5, end: 3 },
+    { end: -2 },
+    { end: 2.5 },
+    { end: Number.POSITIVE_INFINITY },
+  ];
+  for (part of refused) {
+    t.equal((await ask()).toString(), 'sent: false, set: false', JSON.stringify(part));
+  }
+  t.same(codes, Array(refused.length).fill('ERR_KTLS_INVALID_OPTION'));
+  for (const [allowed, expected] of [
+    [{ start: undefined, end: undefined }, content],
+    [{ start: 5, end: 4 }, Buffer.alloc(0)],
+    [{ start: length }, Buffer.alloc(0)],
+    [{ start: length + 5 }, Buffer.alloc(0)],
+    [{ end: length + 5 }, content],
+  ] as const) {
+    part = allowed;
+    t.ok((await ask()).equals(expected), JSON.stringify(part));
+  }
+});
+
 t.test('If-Range gets a range only of the file that it names', async (t) => {
   const ask = await files(t);
   const { etag, 'last-modified': modified } = (await ask('', { method: 'HEAD' })).headers;
