@@ -131,15 +131,15 @@ void Crew::end_waiting() {
   waiting_ = false;
 }
 
-bool Crew::await_replacement(const std::function<void()>& ask) {
-  {
-    std::lock_guard lock(mutex_);
-    wanted_++;
-  }
-  ask();
+void Crew::want_replacement() {
+  std::lock_guard lock(mutex_);
+  wanted_++;
+}
+
+bool Crew::replaced() {
   std::unique_lock lock(mutex_);
-  while (spare_ == 0 && !session_.stopped()) changed_.wait_for(lock, kGlance);
-  if (session_.stopped()) return false;
+  if (spare_ == 0) changed_.wait_for(lock, kGlance);
+  if (spare_ == 0) return false;
   spare_--;
   return true;
 }

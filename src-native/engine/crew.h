@@ -49,8 +49,10 @@ class Crew {
   bool others_left();
   // Who is expected is not waited for any more, and may still join while there are others.
   void end_waiting();
-  // Calls `ask`, then waits for a connection that takes the caller's place. False when the session stopped.
-  bool await_replacement(const std::function<void()>& ask);
+  // The caller is about to ask for a connection that takes its place.
+  void want_replacement();
+  // Waits a moment for that. Whether it has come: once for each that was wanted.
+  bool replaced();
 
  private:
   Status hire(std::unique_ptr<Link> link);

@@ -13,9 +13,10 @@ namespace {
 
 // Buffered frames are sent from here on.
 constexpr size_t kFlushAt = size_t{256} << 10;
-// The receiver must hear something within its idle limit, however long the walk takes.
+// The receiver must hear something within its idle limit, however long the walk takes or other connections
+// do.
 constexpr std::chrono::milliseconds kLongestSilence{5000};
-// The receiver's progress shows what the sender has found.
+// The receiver's progress shows what the sender has found; nothing waits longer in the buffer, either.
 constexpr std::chrono::milliseconds kTotalsEvery{500};
 
 }  // namespace
@@ -24,6 +25,8 @@ SenderWorker::SenderWorker(Sender& sender, std::unique_ptr<Link> link, FileHash 
     : sender_(sender),
       link_(std::move(link)),
       mode_(effective_mode(sender.options_.mode, sender.options_.verify, link_->connection())),
+      longest_silence_(std::min(kLongestSilence, session().idle() / 3)),
+      totals_every_(std::min(kTotalsEvery, session().idle() / 3)),
       hash_(std::move(hash)) {}
 
 void SenderWorker::run() {
@@ -52,16 +55,17 @@ Status SenderWorker::work() {
         link_->out().header(wire::FrameType::connection_needed, 0);
       }
       KTLS_TRY(flush());
-      bool replaced = sender_.crew_.await_replacement([&] {
-        if (initiator) sender_.connection_needed_();
-      });
-      return replaced ? Status() : Status::of(Code::cancelled);
+      sender_.crew_.want_replacement();
+      if (initiator) sender_.connection_needed_();
+      while (!sender_.crew_.replaced()) KTLS_TRY(keep_in_touch());
+      return Status();
     }
-    WorkQueue::Work next = sender_.queue_.next(std::min(kLongestSilence, session().idle() / 3), last.get());
+    WorkQueue::Work next = sender_.queue_.next(longest_silence_, last.get());
     if (auto* batch = std::get_if<fs::Batch>(&next)) {
       Status sent = send_batch(*batch);
       sender_.queue_.done();
       KTLS_TRY(std::move(sent));
+      KTLS_TRY(between_entries());
       last = batch->directory;
     } else if (auto* source = std::get_if<std::shared_ptr<BlockSource>>(&next)) {
       KTLS_TRY(send_blocks(**source));
@@ -90,7 +94,7 @@ Status SenderWorker::leave() {
 
 Status SenderWorker::finish() {
   // Why one of the others was reset may be said here.
-  while (!sender_.crew_.others_left()) KTLS_TRY(take_incoming());
+  while (!sender_.crew_.others_left()) KTLS_TRY(keep_in_touch());
   if (session().stopped()) return Status::of(Code::cancelled);
   for (const HardLink& link : sender_.hard_links_) {
     if (sender_.was_skipped(link.target_directory, link.target_name)) {
@@ -166,6 +170,7 @@ Status SenderWorker::announce(const BlockSource& source) {
 // --- Out and in ------------------------------------------------------------------------------------
 
 Status SenderWorker::flush() {
+  last_flush_ = std::chrono::steady_clock::now();
   KTLS_TRY(link_->flush(patience()));
   return take_incoming();
 }
@@ -179,8 +184,16 @@ Status SenderWorker::say_totals() {
 }
 
 Status SenderWorker::between_entries() {
-  if (std::chrono::steady_clock::now() - last_totals_ > kTotalsEvery) KTLS_TRY(say_totals());
-  return flush_if_full();
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_totals_ > totals_every_) KTLS_TRY(say_totals());
+  // Where the files are small and their disk is slow, what would fill a buffer takes minutes.
+  return now - last_flush_ > totals_every_ ? flush() : flush_if_full();
+}
+
+Status SenderWorker::keep_in_touch() {
+  if (std::chrono::steady_clock::now() - last_flush_ < longest_silence_) return take_incoming();
+  KTLS_TRY(say_totals());
+  return flush();
 }
 
 Status SenderWorker::flush_if_full() { return link_->out().length() < kFlushAt ? Status() : flush(); }

@@ -60,6 +60,8 @@ class SenderWorker {
   Status say_totals();
   // Says the totals from time to time, which may not be done while a file or a block is open.
   Status between_entries();
+  // While this connection waits for others: what has come is taken in, and the totals are said in time.
+  Status keep_in_touch();
   Status take_incoming();
   // What one read brings; would_block when nothing has come.
   Status take_some();
@@ -74,10 +76,14 @@ class SenderWorker {
   Sender& sender_;
   std::unique_ptr<Link> link_;
   const Mode mode_;
+  // Both shorter where the idle limit is.
+  const std::chrono::milliseconds longest_silence_;
+  const std::chrono::milliseconds totals_every_;
   FileHash hash_;
   std::vector<bool> announced_;
   std::vector<uint32_t> announced_files_;
   std::chrono::steady_clock::time_point last_totals_{};
+  std::chrono::steady_clock::time_point last_flush_ = std::chrono::steady_clock::now();
   bool asked_ = false;     // ALL_DONE was sent
   bool answered_ = false;  // ALL_DONE has come
   Status peer_error_;      // ERROR has come
