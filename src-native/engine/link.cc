@@ -114,13 +114,17 @@ Status Link::splice_file(int file, uint64_t offset, size_t count, size_t* sent, 
 
 Status Link::wait_writable(const Patience& patience) {
   const short events = while_waiting ? POLLIN | POLLOUT : POLLOUT;
-  // One for all that comes meanwhile: a peer that only talks must not hold it up.
-  const Deadline end = patience.deadline();
+  // One for all that comes meanwhile: a peer that only talks, and does no work, must not hold it up.
+  Deadline end = patience.deadline();
   do {
     Result<short> ready = net::wait(connection_->fd(), events, patience.cancel, end);
     if (ready.is(Code::would_block)) break;
     if (!ready.ok()) return std::move(ready).status();
-    if (while_waiting && (*ready & POLLIN) != 0) KTLS_TRY(while_waiting());
+    if (while_waiting && (*ready & POLLIN) != 0) {
+      Result<bool> at_work = while_waiting();
+      if (!at_work.ok()) return std::move(at_work).status();
+      if (*at_work) end = patience.deadline();
+    }
     if ((*ready & ~POLLIN) != 0) return Status();
   } while (!end.passed());
   return Status::fail(

@@ -27,8 +27,9 @@ class Link {
   // --- Out ---------------------------------------------------------------------------------------
 
   // Called when a write has to wait and something has come: takes some of it in, so that two ends that both
-  // write never wait for each other to read. An error ends the write. Unset: what comes waits.
-  std::function<Status()> while_waiting;
+  // write never wait for each other to read. True where the peer says that it is at work: the idle limit then
+  // begins anew. An error ends the write. Unset: what comes waits.
+  std::function<Result<bool>()> while_waiting;
 
   // What is written here leaves at the next flush().
   wire::Writer& out() { return out_; }

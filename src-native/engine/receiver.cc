@@ -27,6 +27,7 @@ Receiver::~Receiver() = default;
 Status Receiver::run(std::unique_ptr<Link> first) {
   Status started = start(std::move(first));
   crew_.join();
+  pulse_.stop();
   session_->stop();
   KTLS_TRY(std::move(started));
   // This object may live on until JavaScript collects it; temporary files and descriptors must not.
@@ -43,8 +44,16 @@ Status Receiver::run(std::unique_ptr<Link> first) {
 
 Status Receiver::start(std::unique_ptr<Link> first) {
   Result<std::shared_ptr<fs::Sink>> sink = fs::Sink::open(options_.root, options_.below, options_.sink);
-  if (!sink.ok()) {
-    Status status = std::move(sink).status();
+  Status status;
+  if (sink.ok()) {
+    status = pulse_.start(ReceiverWorker::beat_interval(*session_), [this] {
+      std::lock_guard lock(workers_mutex_);
+      for (ReceiverWorker* worker : workers_) worker->beat();
+    });
+  } else {
+    status = std::move(sink).status();
+  }
+  if (!status.ok()) {
     say_error(*first, status, session_->farewell());
     return status;
   }
@@ -62,6 +71,16 @@ Result<std::function<void()>> Receiver::employ(std::unique_ptr<Link> link) {
 wire::Counts Receiver::counts() const {
   return {session_->files,      session_->directories, session_->symlinks,
           session_->hard_links, session_->bytes,       failed_};
+}
+
+void Receiver::add_worker(ReceiverWorker* worker) {
+  std::lock_guard lock(workers_mutex_);
+  workers_.insert(worker);
+}
+
+void Receiver::remove_worker(ReceiverWorker* worker) {
+  std::lock_guard lock(workers_mutex_);
+  workers_.erase(worker);
 }
 
 Status Receiver::begin_entries() {

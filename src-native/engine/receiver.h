@@ -11,11 +11,14 @@
 
 #include "engine/block_files.h"
 #include "engine/crew.h"
+#include "engine/pulse.h"
 #include "engine/session.h"
 #include "fs/sink.h"
 #include "wire/hello.h"
 
 namespace ktls::engine {
+
+class ReceiverWorker;
 
 struct ReceiverOptions {
   std::string root;
@@ -59,6 +62,10 @@ class Receiver {
 
   // --- What the workers share ---------------------------------------------------------------------
 
+  // Between these two, the pulse may call the worker's beat().
+  void add_worker(ReceiverWorker* worker);
+  void remove_worker(ReceiverWorker* worker);
+
   // A connection carries entries from here on. protocol once the sender has said ALL_DONE.
   Status begin_entries();
   void end_entries();
@@ -83,6 +90,10 @@ class Receiver {
   bool committing_ = false;
   std::vector<bool> announced_;
   std::set<uint32_t> failed_directories_;
+
+  std::mutex workers_mutex_;  // guards workers_, and their lives while the pulse uses them
+  std::set<ReceiverWorker*> workers_;
+  Pulse pulse_;  // from start() on, until the workers have ended
 
   Crew crew_;  // guards itself; the last member, since its workers use all others
 };

@@ -221,7 +221,7 @@ Status ReceiverWorker::content(Bytes data) {
 Status ReceiverWorker::write_in_turn(size_t count, uint64_t offset) {
   std::unique_lock turn(block_file_->writing, std::try_to_lock);
   // An error shows again at the next fill, when what came before it has been written.
-  while (!turn.owns_lock() && link_->has_room() && link_->fill_now().ok()) (void)turn.try_lock();
+  while (!turn.owns_lock() && link_->has_room() && fill_now().ok()) (void)turn.try_lock();
   if (!turn.owns_lock()) turn.lock();
   return block_file_->sink->write_at(link_->pending().first(count), offset);
 }

@@ -2,10 +2,6 @@
 
 #include <errno.h>
 
-#include <condition_variable>
-#include <thread>
-
-#include "base/thread.h"
 #include "engine/handshake.h"
 #include "engine/wire_metadata.h"
 #include "wire/entry.h"
@@ -14,7 +10,8 @@ namespace ktls::engine {
 
 namespace {
 
-constexpr std::chrono::milliseconds kProgressEvery{1000};
+// The sender hears of this end every second: see ReceiverWorker::beat().
+constexpr std::chrono::milliseconds kBeat{500};
 // What consume_small_file() takes; larger files are opened and written piece by piece.
 constexpr uint64_t kSmallFile = uint64_t{64} << 10;
 
@@ -29,7 +26,9 @@ ReceiverWorker::ReceiverWorker(Receiver& receiver, std::unique_ptr<Link> link, F
     : receiver_(receiver), link_(std::move(link)), hash_(std::move(hash)) {}
 
 void ReceiverWorker::run() {
+  receiver_.add_worker(this);
   Status status = work();
+  receiver_.remove_worker(this);
   // A connection that carried nothing takes nothing away: the sender may drop one that came too late.
   bool matters = carries_entries_ || !status.is(Code::truncated);
   // Once everything is in place, only a breach of the protocol is still an error.
@@ -47,15 +46,26 @@ Status ReceiverWorker::work() {
   for (;;) {
     // Frames may have come behind HELLO.
     KTLS_TRY(consume());
-    Status filled = link_->fill(patience());
+    Status filled = fill();
     if (filled.is(Code::end_of_stream) && state_ == State::closing) break;
     if (filled.is(Code::end_of_stream)) {
       return Status::fail(Code::truncated, "the sender closed the connection before the transfer was done");
     }
     KTLS_TRY(std::move(filled));
-    if (std::chrono::steady_clock::now() - last_progress_ > kProgressEvery) KTLS_TRY(send_progress());
   }
+  std::lock_guard talking(talking_);
   return link_->close_notify(patience());
+}
+
+Status ReceiverWorker::fill() {
+  std::lock_guard talking(talking_);
+  KTLS_TRY(link_->fill(patience()));
+  return progress_is_due() ? say_progress(patience()) : Status();
+}
+
+Status ReceiverWorker::fill_now() {
+  std::lock_guard talking(talking_);
+  return link_->fill_now();
 }
 
 Status ReceiverWorker::consume() {
@@ -188,9 +198,12 @@ Status ReceiverWorker::entry_failed(Status reason) {
   bool an_entry = reason.is(Code::system) || reason.is(Code::exists) || reason.is(Code::integrity);
   if (!an_entry) return reason;
   wire::Report report = wire::Report::from(reason);
-  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
-  report.write(link_->out(), wire::FrameType::file_error);
-  KTLS_TRY(link_->flush(patience()));
+  {
+    std::lock_guard talking(talking_);
+    KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
+    report.write(link_->out(), wire::FrameType::file_error);
+    KTLS_TRY(link_->flush(patience()));
+  }
   session().add_skipped(std::move(report));
   bool goes_on = receiver_.options_.continue_on_error || reason.is(Code::exists);
   return goes_on ? Status() : reason;
@@ -217,11 +230,30 @@ Status ReceiverWorker::totals(Bytes payload) {
   return Status();
 }
 
-Status ReceiverWorker::send_progress() {
+std::chrono::milliseconds ReceiverWorker::beat_interval(const Session& session) {
+  return std::min(kBeat, session.idle() / 6);
+}
+
+void ReceiverWorker::beat() {
+  std::unique_lock talking(talking_, std::try_to_lock);
+  if (!talking.owns_lock() || !progress_is_due()) return;
+  // Without waiting, for other connections wait for the next: what could not leave does so with it. An error
+  // shows again to the worker.
+  (void)say_progress({patience().cancel, std::chrono::milliseconds(0)});
+}
+
+bool ReceiverWorker::progress_is_due() const {
+  return !answered_ &&
+         std::chrono::steady_clock::now() - last_progress_ >= beat_interval(*receiver_.session_);
+}
+
+Status ReceiverWorker::say_progress(const Patience& patience) {
   last_progress_ = std::chrono::steady_clock::now();
-  KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
-  wire::Tally{session().files, session().bytes, false}.write(link_->out(), wire::FrameType::progress);
-  return link_->flush(patience());
+  // Else the one before is still on its way.
+  if (link_->out().length() == 0) {
+    wire::Tally{session().files, session().bytes, false}.write(link_->out(), wire::FrameType::progress);
+  }
+  return link_->flush(patience);
 }
 
 // --- The end ---------------------------------------------------------------------------------------
@@ -244,38 +276,15 @@ Status ReceiverWorker::all_done(Bytes payload) {
                             std::to_string(sent->bytes) + " bytes, but " + std::to_string(held.entries()) +
                             " entries and " + std::to_string(held.bytes) + " bytes arrived");
   }
-  KTLS_TRY(commit());
+  KTLS_TRY(receiver_.sink_->commit(patience().cancel));
   receiver_.committed_ = true;
+  std::lock_guard talking(talking_);
+  answered_ = true;
   KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
   held.write(link_->out());
   KTLS_TRY(link_->flush(patience()));
   state_ = State::closing;
   return Status();
-}
-
-Status ReceiverWorker::commit() {
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool over = false;
-  Status committed;
-  Result<std::thread> thread = start_thread("ktls-commit", [&] {
-    Status status = receiver_.sink_->commit(patience().cancel);
-    std::lock_guard lock(mutex);
-    committed = std::move(status);
-    over = true;
-    ended.notify_one();
-  });
-  if (!thread.ok()) return std::move(thread).status();
-  Status told;
-  std::unique_lock lock(mutex);
-  while (!ended.wait_for(lock, kProgressEvery, [&] { return over; })) {
-    lock.unlock();
-    if (told.ok()) told = send_progress();
-    lock.lock();
-  }
-  lock.unlock();
-  thread->join();
-  return committed;
 }
 
 }  // namespace ktls::engine

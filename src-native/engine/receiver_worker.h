@@ -25,10 +25,18 @@ class ReceiverWorker {
   ReceiverWorker(Receiver& receiver, std::unique_ptr<Link> link, FileHash hash);
   void run();
 
+  // Called now and then on another thread, as often as beat_interval() says: tells the sender that this end
+  // is alive, where the worker has not lately, being in the file system or waiting for another.
+  void beat();
+  static std::chrono::milliseconds beat_interval(const Session& session);
+
  private:
   enum class State : uint8_t { between, file, block, closing };
 
   Status work();
+  // As of Link; says the progress when it is due.
+  Status fill();
+  Status fill_now();
   // Handles every whole frame that has arrived, and file content as far as it has.
   Status consume();
   enum class Small : uint8_t { taken, incomplete, not_small };
@@ -68,20 +76,24 @@ class ReceiverWorker {
   Status entry_failed(Status reason);
   // The same for an entry that has ended with it.
   Status entry_lost(Status reason);
-  Status send_progress();
-  // Renames everything into place; the sender hears meanwhile that this end is alive.
-  Status commit();
+  // Both with talking_ held.
+  Status say_progress(const Patience& patience);
+  bool progress_is_due() const;
 
   Session& session() { return *receiver_.session_; }
   Patience patience() const { return receiver_.session_->patience(); }
 
   Receiver& receiver_;
   std::unique_ptr<Link> link_;
+  // Held by who reads from the connection or writes, which beat() does when the worker does not: it guards
+  // that part of the link, and the two below.
+  std::mutex talking_;
+  std::chrono::steady_clock::time_point last_progress_ = std::chrono::steady_clock::now();
+  bool answered_ = false;  // ALL_DONE was sent: nothing may follow it
   FileHash hash_;
   State state_ = State::between;
   bool carries_entries_ = false;
   size_t data_left_ = 0;  // of the file_data frame whose payload is coming
-  std::chrono::steady_clock::time_point last_progress_ = std::chrono::steady_clock::now();
 
   // state file
   uint32_t file_directory_ = 0;

@@ -30,9 +30,11 @@ SenderWorker::SenderWorker(Sender& sender, std::unique_ptr<Link> link, FileHash 
       hash_(std::move(hash)) {}
 
 void SenderWorker::run() {
-  link_->while_waiting = [this] {
+  link_->while_waiting = [this]() -> Result<bool> {
+    at_work_ = false;
     Status taken = take_some();
-    return taken.is(Code::would_block) ? Status() : taken;
+    if (!taken.ok() && !taken.is(Code::would_block)) return taken;
+    return at_work_;
   };
   Status status = work();
   if (status.ok()) status = sender_.crew_.leave_work() ? finish() : leave();
@@ -226,6 +228,7 @@ Status SenderWorker::handle(const Link::Frame& frame) {
   switch (frame.type) {
     case wire::FrameType::progress: {
       Result<wire::Tally> tally = wire::Tally::parse(frame.payload);
+      at_work_ = true;
       return tally.ok() ? Status() : std::move(tally).status();
     }
     case wire::FrameType::file_error: {

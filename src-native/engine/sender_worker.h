@@ -84,6 +84,7 @@ class SenderWorker {
   std::vector<uint32_t> announced_files_;
   std::chrono::steady_clock::time_point last_totals_{};
   std::chrono::steady_clock::time_point last_flush_ = std::chrono::steady_clock::now();
+  bool at_work_ = false;   // PROGRESS has come
   bool asked_ = false;     // ALL_DONE was sent
   bool answered_ = false;  // ALL_DONE has come
   Status peer_error_;      // ERROR has come

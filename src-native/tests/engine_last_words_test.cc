@@ -50,6 +50,11 @@ struct BusySender {
     return said;
   }
 
+  Status say_progress() {
+    wire::Tally{}.write(links.server->out(), wire::FrameType::progress);
+    return links.server->flush({**never, kLong});
+  }
+
   Scratch from;
   Links links = link_pair();
   Result<std::shared_ptr<Cancel>> user = Cancel::create();
@@ -139,6 +144,21 @@ TEST(a_peer_that_only_talks_and_takes_nothing_is_given_up) {
   while (busy.tell(kLong).ok()) continue;
   busy.sending.join();
   CHECK_CODE(busy.sent, idle_timeout);
+}
+
+TEST(a_peer_that_takes_nothing_and_says_that_it_is_at_work_is_waited_for) {
+  BusySender busy(std::chrono::milliseconds(2000));
+  // Twice the limit, at least.
+  Status said;
+  for (int i = 0; i < 40 && said.ok(); i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    said = busy.say_progress();
+  }
+  (*busy.user)->set();
+  busy.links.server.reset();
+  busy.sending.join();
+  CHECK_OK(said);
+  CHECK_CODE(busy.sent, cancelled);
 }
 
 TEST(a_receiver_whose_sender_was_cancelled_is_not_cancelled_itself) {

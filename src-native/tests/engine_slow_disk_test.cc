@@ -6,12 +6,14 @@
 #include <cstring>
 
 #include "tests/engine_support.h"
+#include "wire/entry.h"
 #include "wire/report.h"
 
 namespace {
 
-std::atomic<int> opened{0};  // files named slow…
-std::atomic<bool> fast{false};
+std::atomic<bool> fast{true};  // the disk
+std::atomic<int> opened{0};    // files named slow…
+std::atomic<int> synced{0};
 
 }  // namespace
 
@@ -26,6 +28,13 @@ extern "C" int openat(int directory, const char* path, int flags, ...) {
     if (!fast) usleep(10'000);
   }
   return static_cast<int>(syscall(SYS_openat, directory, path, flags, mode));
+}
+
+// In place of libc's: it takes until the disk has become fast.
+extern "C" int fsync(int) {
+  synced++;
+  while (!fast) usleep(1000);
+  return 0;
 }
 
 namespace ktls::test {
@@ -43,6 +52,32 @@ std::unique_ptr<engine::Sender> sender_of(const Scratch& from, const std::shared
   return std::move(*created);
 }
 
+// Frames of one file, as a sender says them that hashes nothing.
+using Frames = std::function<void(wire::Writer&)>;
+
+void write_data(wire::Writer& out, size_t length) {
+  out.begin(wire::FrameType::file_data);
+  std::fill_n(out.position(), length, uint8_t{0});
+  out.advance(length);
+  out.end();
+}
+
+Frames plain_file(size_t length) {
+  return [length](wire::Writer& out) {
+    wire::FileHeader{0, length, {}, "file"}.write(out);
+    write_data(out, length);
+    out.header(wire::FrameType::file_end, 0);
+  };
+}
+
+void file_in_blocks(wire::Writer& out) {
+  wire::BlockFile{0, {0, 100, {}, "file"}}.write(out);
+  wire::Block{0, 0, 100}.write(out);
+  write_data(out, 100);
+  out.header(wire::FrameType::block_end, 0);
+  wire::BlockFileEnd{0, true}.write(out);
+}
+
 }  // namespace
 
 TEST(a_sender_whose_disk_is_slow_sends_the_few_small_files_that_it_has) {
@@ -53,6 +88,7 @@ TEST(a_sender_whose_disk_is_slow_sends_the_few_small_files_that_it_has) {
   auto user = Cancel::create();
   CHECK_OK(user);
   std::unique_ptr<engine::Sender> sender = sender_of(from, *user, kLong);
+  fast = false;
   Status sent;
   std::thread sending([&] { sent = sender->run(std::move(links.client)); });
   Status heard = links.server->fill({**user, kLong});
@@ -108,6 +144,37 @@ TEST(a_sender_that_waits_for_its_other_connections_says_so) {
   sending.join();
   CHECK(heard);
   CHECK_CODE(sent, cancelled);
+}
+
+TEST(a_receiver_that_waits_for_its_disk_says_that_it_is_alive) {
+  for (const Frames& frames : {plain_file(5), plain_file(100'000), Frames(file_in_blocks)}) {
+    Scratch to;
+    Links links = link_pair();
+    auto user = Cancel::create();
+    CHECK_OK(user);
+    engine::ReceiverOptions options;
+    options.root = to / "new";
+    options.verify = false;
+    options.sink.sync = fs::Sync::file;
+    auto receiver = engine::Receiver::create(options, *user, std::chrono::milliseconds(1500), [] {});
+    CHECK_OK(receiver);
+    fast = false;
+    synced = 0;
+    Status received;
+    std::thread receiving([&] { received = (*receiver)->run(std::move(links.server)); });
+    wire::DirectoryFrame{0, 0, {0755}, ""}.write(links.client->out());
+    frames(links.client->out());
+    Status said = links.client->flush({**user, kLong});
+    while (synced == 0) usleep(1000);
+    Result<engine::Link::Frame> heard = links.client->next_frame({**user, std::chrono::seconds(30)});
+    fast = true;
+    (*user)->set();
+    links.client.reset();
+    receiving.join();
+    CHECK_OK(said);
+    CHECK_OK(heard);
+    CHECK_EQ(heard->type, wire::FrameType::progress);
+  }
 }
 
 }  // namespace ktls::test
