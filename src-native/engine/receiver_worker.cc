@@ -261,8 +261,16 @@ Status ReceiverWorker::say_progress(const Patience& patience) {
 Status ReceiverWorker::all_done(Bytes payload) {
   Result<wire::Counts> sent = wire::Counts::parse(payload);
   if (!sent.ok()) return std::move(sent).status();
-  if (link_->pending().size() > wire::kFrameHeaderLength + payload.size()) {
-    return Status::fail(Code::protocol, "the peer sent more after ALL_DONE");
+  const size_t length = wire::kFrameHeaderLength + payload.size();
+  // What came while this end was behind may be that the sender has failed since. An error shows again.
+  (void)fill_now();
+  if (const Bytes behind = link_->pending().subspan(length); !behind.empty()) {
+    if (behind.front() != static_cast<uint8_t>(wire::FrameType::error)) {
+      return Status::fail(Code::protocol, "the peer sent more after ALL_DONE");
+    }
+    // The next frame says why.
+    state_ = State::closing;
+    return Status();
   }
   KTLS_TRY(receiver_.begin_commit(carries_entries_));
   receiver_.crew_.end_waiting();

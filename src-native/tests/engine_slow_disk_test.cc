@@ -1,4 +1,5 @@
 // Ends whose disks are slow: the other hears in time that they are at work.
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
 
@@ -175,6 +176,41 @@ TEST(a_receiver_that_waits_for_its_disk_says_that_it_is_alive) {
     CHECK_OK(heard);
     CHECK_EQ(heard->type, wire::FrameType::progress);
   }
+}
+
+TEST(a_receiver_hears_that_its_sender_was_cancelled_while_it_waited_for_its_disk) {
+  Scratch to;
+  Links links = link_pair();
+  auto user = Cancel::create();
+  CHECK_OK(user);
+  engine::ReceiverOptions options;
+  options.root = to / "new";
+  options.verify = false;
+  options.sink.sync = fs::Sync::file;
+  auto receiver = engine::Receiver::create(options, *user, kLong, [] {});
+  CHECK_OK(receiver);
+  const int socket = links.server->connection().fd();
+  fast = false;
+  synced = 0;
+  Status received;
+  std::thread receiving([&] { received = (*receiver)->run(std::move(links.server)); });
+  wire::DirectoryFrame{0, 0, {0755}, ""}.write(links.client->out());
+  plain_file(5)(links.client->out());
+  wire::Counts{1, 0, 0, 0, 5, 0}.write(links.client->out());
+  Status said = links.client->flush({**user, kLong});
+  while (synced == 0) usleep(1000);
+  std::thread saying([&] {
+    engine::say_error(*links.client, Status::fail(Code::cancelled, "no more"), {**user, kLong});
+  });
+  pollfd arrived{socket, POLLIN, 0};
+  const int ready = poll(&arrived, 1, -1);
+  fast = true;
+  receiving.join();
+  saying.join();
+  CHECK_OK(said);
+  CHECK_EQ(ready, 1);
+  CHECK_CODE(received, peer);
+  CHECK(!std::filesystem::exists(to / "new"));
 }
 
 }  // namespace ktls::test

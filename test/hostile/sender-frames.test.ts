@@ -296,6 +296,12 @@ add(
   "the sender's own error",
   report(TYPES.ERROR, { code: 'ERR_KTLS_SYSTEM', errno: 13, path: '', message: '' }),
 );
+add(
+  'ERR_KTLS_PEER',
+  "the sender's own error after ALL_DONE",
+  allDone(),
+  report(TYPES.ERROR, { code: 'ABORT_ERR', errno: 0, path: '', message: '' }),
+);
 
 const hashed = (code: string, what: string, ...frames: Buffer[]) =>
   attacks.push({ what, code, frames, verify: true });
