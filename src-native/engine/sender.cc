@@ -101,14 +101,15 @@ void Sender::add_hard_link(HardLink link) {
 }
 
 void Sender::add_skipped(uint32_t directory, const std::string& name, wire::Report report) {
-  session_->add_skipped(std::move(report));
+  session_->add_skipped(report);
   std::lock_guard lock(mutex_);
-  skipped_names_.emplace(directory, name);
+  skipped_names_.try_emplace({directory, name}, std::move(report));
 }
 
-bool Sender::was_skipped(uint32_t directory, const std::string& name) {
+std::optional<wire::Report> Sender::why_skipped(uint32_t directory, const std::string& name) {
   std::lock_guard lock(mutex_);
-  return skipped_names_.contains({directory, name});
+  auto found = skipped_names_.find({directory, name});
+  return found == skipped_names_.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace ktls::engine

@@ -3,10 +3,10 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -84,7 +84,8 @@ class Sender {
   uint32_t next_block_file() { return next_block_file_.fetch_add(1, std::memory_order_relaxed); }
   void add_hard_link(HardLink link);
   void add_skipped(uint32_t directory, const std::string& name, wire::Report report);
-  bool was_skipped(uint32_t directory, const std::string& name);
+  // Why, where it was.
+  std::optional<wire::Report> why_skipped(uint32_t directory, const std::string& name);
 
   const SenderOptions options_;
   const std::unique_ptr<Session> session_;
@@ -98,7 +99,7 @@ class Sender {
 
   std::mutex mutex_;  // guards everything below
   std::vector<HardLink> hard_links_;
-  std::set<std::pair<uint32_t, std::string>> skipped_names_;
+  std::map<std::pair<uint32_t, std::string>, wire::Report> skipped_names_;
 
   Crew crew_;  // guards itself; the last member, since its workers use all others
 };

@@ -99,10 +99,10 @@ Status SenderWorker::finish() {
   while (!sender_.crew_.others_left()) KTLS_TRY(keep_in_touch());
   if (session().stopped()) return Status::of(Code::cancelled);
   for (const HardLink& link : sender_.hard_links_) {
-    if (sender_.was_skipped(link.target_directory, link.target_name)) {
-      wire::Report report = wire::Report::from(changed_while_read());
-      report.path = link.path;
-      KTLS_TRY(send_skipped(std::move(report)));
+    if (auto report = sender_.why_skipped(link.target_directory, link.target_name)) {
+      report->path = link.path;
+      session().add_skipped(*report);
+      KTLS_TRY(send_skipped(std::move(*report)));
       continue;
     }
     KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
