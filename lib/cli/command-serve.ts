@@ -42,6 +42,7 @@ export async function serve(root: string, flags: ServeFlags): Promise<number> {
         output.serveEnded(totals);
         return signal.reason instanceof Stopped ? statusOfSignal(signal.reason.signal) : 1;
       },
+      ['SIGINT', 'SIGTERM'],
     );
   } finally {
     process.off('SIGHUP', reload);

@@ -4,7 +4,7 @@ import { AbortError, KtlsError } from '../errors';
 
 export const EXIT = { whole: 0, failure: 1, usage: 2, partial: 3 } as const;
 
-const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNAL_STATUS = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 export type StopSignal = keyof typeof SIGNAL_STATUS;
 
 /** Why a transfer was cancelled: the reason that the command aborts with. */

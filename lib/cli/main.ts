@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // The command `ktls-transfer`.
 import { runProgram } from './program';
+import { watchOutputs } from './signals';
 
+watchOutputs();
 runProgram(process.argv).then(
   (status) => {
     process.exitCode = status;

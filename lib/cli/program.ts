@@ -32,7 +32,8 @@ Serve files over HTTPS:
 Environment: KTLS_TRANSFER_SECRET holds the secret where neither --secret-file nor --secret is given.
 
 Exit status: 0 everything arrived; 1 it failed; 2 wrong usage; 3 it ended, but some files were skipped
-(they are listed); 130 and 143 stopped by SIGINT and SIGTERM, with nothing half-written left.
+(they are listed); 129, 130 and 143 stopped by SIGHUP, SIGINT and SIGTERM, 141 with an output that nobody reads any
+more, with nothing half-written left.
 `;
 
 /** @returns the exit status. */

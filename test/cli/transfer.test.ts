@@ -1,12 +1,12 @@
 // The command as two processes: what they print, how they end, what a signal leaves behind.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
 import { generateSecret } from '../../lib/index';
 import { CertificateMaker } from '../helpers/certificates';
-import { type Line, RunningCommand, runCommand, runOnTerminal } from '../helpers/command';
+import { commandLine, type Line, RunningCommand, runCommand, runOnTerminal } from '../helpers/command';
 import { compareTrees } from '../helpers/compare-trees';
 import { makeDataset } from '../helpers/dataset';
 import { HoldingProxy } from '../helpers/holding-proxy';
@@ -203,27 +203,63 @@ t.test('certificates, and a pinned key', async (t) => {
   }
 });
 
-t.test('SIGINT while it sends, and while it receives: status 130, nothing half-written', async (t) => {
+/** What is called like something temporary in the folder where it would be. */
+const left = (destination: string) => [
+  ...readdirSync(folder).filter((name) => name.startsWith('.ktls')),
+  ...(existsSync(destination) ? readdirSync(destination).filter((name) => name.startsWith('.ktls')) : []),
+];
+
+t.test('a signal while it sends, and while it receives: nothing half-written', async (t) => {
   const big = path('big');
   makeDataset(big, { files: 3000, bytes: 60_000_000 });
-  const left = (destination: string) =>
-    existsSync(destination) ? readdirSync(destination).filter((name) => name.startsWith('.ktls')) : [];
-  for (const who of ['sender', 'receiver'] as const) {
+  for (const [who, signal, expected] of [
+    ['sender', 'SIGINT', 130],
+    ['receiver', 'SIGINT', 130],
+    ['sender', 'SIGHUP', 129],
+    ['receiver', 'SIGHUP', 129],
+  ] as const) {
     const destination = fresh();
     const { command: receiver, port } = await recv(destination, ...key);
     const proxy = await HoldingProxy.open(t, port, 20_000_000);
     const sender = new RunningCommand(['send', big, `127.0.0.1:${proxy.port}`, ...key]);
     await proxy.held;
     const ends = { sender, receiver };
-    ends[who].kill('SIGINT');
+    ends[who].kill(signal);
+    // A shell passes on what its terminal's end has sent to all: that is no second thought.
+    if (signal === 'SIGHUP') ends[who].kill(signal);
     const { status } = await ends[who].ended;
     proxy.letGo();
     const other = await ends[who === 'sender' ? 'receiver' : 'sender'].ended;
-    t.equal(status, 130, who);
+    t.equal(status, expected, `${who}: ${signal}`);
     t.match(ends[who].last, { event: 'result', ok: false, error: { code: 'ABORT_ERR' } } as unknown as Line);
     t.equal(other.status, 1, 'the other end fails');
     t.same(left(destination), [], 'no temporary name is left');
   }
+});
+
+t.test('nobody reads what it prints any more: status 141, in order', async (t) => {
+  for (const who of ['sender', 'receiver'] as const) {
+    const destination = fresh();
+    const { command: receiver, port } = await recv(destination, ...key);
+    const proxy = await HoldingProxy.open(t, port, 20_000_000);
+    const sender = new RunningCommand(['send', path('big'), `127.0.0.1:${proxy.port}`, ...key]);
+    await proxy.held;
+    const ends = { sender, receiver };
+    ends[who].child.stdout?.destroy();
+    t.match(await ends[who].ended, { status: 141, stderr: '' }, who);
+    proxy.letGo();
+    const other = await ends[who === 'sender' ? 'receiver' : 'sender'].ended;
+    t.equal(other.status, 1, 'the other end fails');
+    t.same(left(destination), [], 'no temporary name is left');
+  }
+  const keeps = await recv(fresh(), ...key, '--keep');
+  keeps.command.child.stdout?.destroy();
+  runCommand(['send', source, keeps.target, ...key]);
+  t.match(await keeps.command.ended, { status: 141, stderr: '' });
+  const [program, ...rest] = commandLine(['doctor']) as [string, ...string[]];
+  const doctor = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  doctor.stdout.destroy();
+  t.equal(await new Promise((resolve) => doctor.on('close', resolve)), 141);
 });
 
 t.test('SIGINT while it waits ends at once; a second one does not wait for anything', async (t) => {
