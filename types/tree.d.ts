@@ -114,8 +114,9 @@ export interface InitiatorOptions extends CommonOptions {
   /** Whether each file's content is hashed at both ends and compared. Default true. */
   verify?: boolean | undefined;
   /**
-   * What happens after a file that could not be read or written. `'stop'`: the transfer fails with that
-   * file's error. `'continue'`: it goes on, and `result.skipped` names the file. Default `'stop'`.
+   * What happens after a file that the receiver could not write. `'stop'`: the transfer fails with that
+   * file's error. `'continue'`: it goes on, and `result.skipped` names the file. Default `'stop'`. What the
+   * sender could not read is in `result.skipped` either way.
    */
   onError?: 'stop' | 'continue' | undefined;
   /** Whether uid and gid travel and are set; the receiving end must be root. Default false. */

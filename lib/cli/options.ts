@@ -106,7 +106,7 @@ export function addSharedOptions(command: Command): Command {
     .optionsGroup('How:')
     .addOption(kernelOption())
     .addOption(
-      new Option('--on-error <choice>', 'after a file that cannot be read or written').choices([
+      new Option('--on-error <choice>', 'after a file that the receiver cannot write').choices([
         'stop',
         'continue',
       ]),
