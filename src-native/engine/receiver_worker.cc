@@ -147,6 +147,9 @@ Result<ReceiverWorker::Small> ReceiverWorker::consume_small_file(Bytes pending, 
 
 Status ReceiverWorker::handle(wire::FrameType type, Bytes payload) {
   using wire::FrameType;
+  const auto bare = [payload](const char* frame) {
+    return payload.empty() ? Status() : wire::malformed(frame);
+  };
   if (static_cast<uint8_t>(type) >= wire::kFirstIgnorableType) return Status();
   if (type == FrameType::error) {
     Result<wire::Report> report = wire::Report::parse(payload);
@@ -154,7 +157,10 @@ Status ReceiverWorker::handle(wire::FrameType type, Bytes payload) {
   }
   if (state_ == State::file) {
     if (type == FrameType::file_end) return file_end(payload);
-    if (type == FrameType::file_abort) return file_abort();
+    if (type == FrameType::file_abort) {
+      KTLS_TRY(bare("FILE_ABORT"));
+      return file_abort();
+    }
     return out_of_order(type);
   }
   if (state_ == State::block) return type == FrameType::block_end ? block_end(payload) : out_of_order(type);
@@ -179,9 +185,11 @@ Status ReceiverWorker::handle(wire::FrameType type, Bytes payload) {
     case FrameType::totals:
       return totals(payload);
     case FrameType::connection_needed:
+      KTLS_TRY(bare("CONNECTION_NEEDED"));
       receiver_.connection_needed_();
       return Status();
     case FrameType::connection_done:
+      KTLS_TRY(bare("CONN_DONE"));
       if (carries_entries_) receiver_.end_entries();
       state_ = State::closing;
       return Status();

@@ -204,6 +204,9 @@ for (const [what, valid] of VALID) {
   add(PROTOCOL, `a ${what} with a byte too few`, frame(type, payload.subarray(0, -1)));
   add(PROTOCOL, `an empty ${what}`, frame(type));
 }
+add(PROTOCOL, 'a FILE_ABORT with a payload', fileHeader('f', 5), frame(TYPES.FILE_ABORT, u8(0)));
+add(PROTOCOL, 'a CONN_DONE with a payload', frame(TYPES.CONN_DONE, u8(0)));
+add(PROTOCOL, 'a CONNECTION_NEEDED with a payload', frame(TYPES.CONNECTION_NEEDED, u8(0)));
 add(PROTOCOL, 'a mode above 07777', directory(1, 0, 'd', { mode: 0o10755 }));
 add(PROTOCOL, 'a mode of 65535', file('f').fill(255, 17, 19));
 add(PROTOCOL, 'a whole second of nanoseconds', directory(1, 0, 'd', { nanoseconds: 1_000_000_000 }));
