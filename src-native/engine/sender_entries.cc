@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/exhaustion.h"
 #include "base/read_at.h"
 #include "engine/sender_worker.h"
 #include "engine/stillness.h"
@@ -203,8 +204,10 @@ Status SenderWorker::send_skipped(wire::Report report) {
 }
 
 Status SenderWorker::skip(const fs::Batch& batch, const fs::Entry& entry, Status reason) {
+  std::string path = batch.directory->path_of(entry.name);
+  if (is_exhaustion(reason.error_number())) return std::move(reason).with_path(std::move(path));
   wire::Report report = wire::Report::from(reason);
-  report.path = batch.directory->path_of(entry.name);
+  report.path = std::move(path);
   sender_.add_skipped(batch.directory->id, entry.name, report);
   return send_skipped(std::move(report));
 }

@@ -39,6 +39,7 @@ class SenderWorker {
   Status send_block(BlockSource& source, BlockSource::Range range);
   Status send_symlink(const fs::Batch& batch, const fs::Entry& entry);
   Status send_skipped(wire::Report report);
+  // Ends the transfer where the reason is not the entry's own.
   Status skip(const fs::Batch& batch, const fs::Entry& entry, Status reason);
 
   // Content of the open file or block as file_data frames, hashed on the way. file_changed when the

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/exhaustion.h"
 #include "fs/beneath.h"
 #include "fs/directory_reader.h"
 #include "fs/hard_links.h"
@@ -20,9 +21,6 @@
 namespace ktls::fs {
 
 namespace {
-
-// Failures that say nothing about the entry: going on would skip whatever comes next as well.
-bool is_exhaustion(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM; }
 
 const char* type_name(uint32_t mode) {
   switch (mode & S_IFMT) {

@@ -69,4 +69,18 @@ TEST(names_of_a_file_that_cannot_be_read_are_skipped_at_both_ends_for_that_reaso
   CHECK(std::filesystem::exists(to / "new" / "fine"));
 }
 
+TEST(a_sender_that_has_no_descriptor_left_fails_and_skips_nothing) {
+  Scratch from, to;
+  write_file(from / "exhausted", "x");
+  engine::SenderOptions options = sends(from);
+  options.continue_on_error = true;
+  Transfer transfer(options, receives(to));
+  Outcome outcome = transfer.run(1);
+  CHECK_EQ(outcome.sender.error_number(), EMFILE);
+  CHECK_EQ(outcome.sender.path(), std::string("exhausted"));
+  CHECK_EQ(outcome.receiver.error_number(), EMFILE);
+  CHECK_EQ(transfer.sender->session().skipped_total(), uint64_t{0});
+  CHECK(!std::filesystem::exists(to / "new"));
+}
+
 }  // namespace ktls::test
