@@ -114,7 +114,6 @@ export interface NativeSenderOptions {
   below: Buffer[];
   mode: 'auto' | 'read-send' | 'sendfile' | 'splice';
   verify: boolean;
-  ownership: boolean;
   continueOnError: boolean;
   idleTimeoutMs: number;
   /** Whether this end opened the connections, and so opens another where a key is spent. */

@@ -237,7 +237,6 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements DeclaredRe
       return new (native().Sender)({
         ...common,
         mode: mode ?? 'auto',
-        ownership: hello.ownership === true,
         initiator: false,
       });
     }

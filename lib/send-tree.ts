@@ -22,7 +22,6 @@ export function sendTree(directory: PathLike, target: string, options: SendTreeO
         below: [],
         mode: options.mode ?? 'auto',
         verify: options.verify ?? true,
-        ownership: options.ownership ?? false,
         continueOnError: options.onError === 'continue',
         idleTimeoutMs: timeouts.idle,
         initiator: true,

@@ -119,7 +119,7 @@ export interface InitiatorOptions extends CommonOptions {
    * sender could not read is in `result.skipped` either way.
    */
   onError?: 'stop' | 'continue' | undefined;
-  /** Whether uid and gid travel and are set; the receiving end must be root. Default false. */
+  /** Whether uid and gid are set, and root's set-ID bits kept; the receiving end must be root. Default false. */
   ownership?: boolean | undefined;
 }
 
@@ -151,7 +151,7 @@ export interface TransferDirectoryOptions extends SendTreeOptions, WriteOptions 
 export interface AcceptorOptions extends CommonOptions, WriteOptions {
   /** Overrules the peer's `onError`. Default: as the peer asks. */
   onError?: 'stop' | 'continue' | undefined;
-  /** Whether the uid and gid that a peer sends are set. Needs root. Default false. */
+  /** Whether the uid and gid that a peer sends are set, and root's set-ID bits kept. Needs root. Default false. */
   ownership?: boolean | undefined;
   /** The most connections that one transfer is granted, 1 to 64. Default 16. */
   maxConnections?: number | undefined;

@@ -111,7 +111,7 @@ export function addSharedOptions(command: Command): Command {
         'continue',
       ]),
     )
-    .option('--ownership', 'carry uid and gid (as root)');
+    .option('--ownership', 'set uid and gid (as root)');
   addTimeoutOptions(command, { handshake: 'for the TLS handshake', idleMs: DEFAULTS.idleTimeoutMs });
   return addOutputOptions(command);
 }

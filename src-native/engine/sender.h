@@ -24,7 +24,6 @@ struct SenderOptions {
   std::vector<std::string> below;
   Mode mode = Mode::automatic;
   bool verify = true;
-  bool ownership = false;
   bool continue_on_error = false;
   // Files of this size and more travel in blocks over all connections. Bytes; by default 64 MiB, and 4 MiB to
   // a receiver that is far away (net::is_far), where a single connection is slow.

@@ -91,8 +91,7 @@ Status SenderWorker::put_small(const fs::Batch& batch, const fs::Entry& entry, i
                                const fs::Metadata& metadata, const Holds& holds) {
   wire::Writer& out = link_->out();
   size_t start = out.length();
-  wire::FileHeader{batch.directory->id, size, to_wire(metadata, sender_.options_.ownership), entry.name}
-      .write(out);
+  wire::FileHeader{batch.directory->id, size, to_wire(metadata), entry.name}.write(out);
   if (size > 0) out.begin(wire::FrameType::file_data);
   // One byte more than there should be, to see a file that has grown.
   const ssize_t count = read_at(file, {out.position(), size + 1}, 0);
@@ -118,8 +117,7 @@ Status SenderWorker::send_large(const fs::Batch& batch, const fs::Entry& entry, 
                                 const struct stat& attributes) {
   auto size = static_cast<uint64_t>(attributes.st_size);
   KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
-  wire::FileHeader{batch.directory->id, size, to_wire(attributes, sender_.options_.ownership), entry.name}
-      .write(link_->out());
+  wire::FileHeader{batch.directory->id, size, to_wire(attributes), entry.name}.write(link_->out());
   hash_.reset();
   uint64_t sent = 0;
   Status status = send_content(file, 0, size, &sent);
@@ -190,9 +188,8 @@ Status SenderWorker::send_block(BlockSource& source, BlockSource::Range range) {
 
 Status SenderWorker::send_symlink(const fs::Batch& batch, const fs::Entry& entry) {
   KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
-  wire::SymlinkFrame{batch.directory->id, to_wire(entry.metadata, sender_.options_.ownership), entry.name,
-                     entry.target}
-      .write(link_->out());
+  wire::SymlinkFrame{batch.directory->id, to_wire(entry.metadata), entry.name, entry.target}.write(
+      link_->out());
   session().symlinks.fetch_add(1, std::memory_order_relaxed);
   return Status();
 }

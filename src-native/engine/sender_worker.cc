@@ -145,9 +145,8 @@ Status SenderWorker::announce(const std::shared_ptr<const fs::Directory>& direct
   for (auto at = unknown.rbegin(); at != unknown.rend(); ++at) {
     const fs::Directory& each = **at;
     KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
-    wire::DirectoryFrame{each.id, each.parent ? each.parent->id : 0,
-                         to_wire(each.metadata, sender_.options_.ownership), each.name}
-        .write(link_->out());
+    wire::DirectoryFrame{each.id, each.parent ? each.parent->id : 0, to_wire(each.metadata), each.name}.write(
+        link_->out());
     if (announced_.size() <= each.id) announced_.resize(std::max<size_t>(each.id + 1, announced_.size() * 2));
     announced_[each.id] = true;
   }
@@ -158,9 +157,7 @@ Status SenderWorker::announce(const BlockSource& source) {
   if (std::ranges::find(announced_files_, source.id) != announced_files_.end()) return Status();
   KTLS_TRY(announce(source.directory));
   KTLS_TRY(link_->reserve(wire::kMaxMessageLength, patience()));
-  wire::BlockFile{source.id,
-                  {source.directory->id, source.size(),
-                   to_wire(source.attributes, sender_.options_.ownership), source.name}}
+  wire::BlockFile{source.id, {source.directory->id, source.size(), to_wire(source.attributes), source.name}}
       .write(link_->out());
   // Only the newest files can be met again: at most one is open for each worker.
   constexpr size_t kRemembered = 256;

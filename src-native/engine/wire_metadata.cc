@@ -2,13 +2,13 @@
 
 namespace ktls::engine {
 
-wire::Attributes to_wire(const fs::Metadata& metadata, bool ownership) {
-  return {static_cast<uint16_t>(metadata.mode & 07777), ownership ? metadata.uid : 0,
-          ownership ? metadata.gid : 0, metadata.mtime_seconds, metadata.mtime_nanoseconds};
+wire::Attributes to_wire(const fs::Metadata& metadata) {
+  return {static_cast<uint16_t>(metadata.mode & 07777), metadata.uid, metadata.gid, metadata.mtime_seconds,
+          metadata.mtime_nanoseconds};
 }
 
-wire::Attributes to_wire(const struct stat& attributes, bool ownership) {
-  return to_wire(fs::Metadata::of(attributes), ownership);
+wire::Attributes to_wire(const struct stat& attributes) {
+  return to_wire(fs::Metadata::of(attributes));
 }
 
 fs::Metadata from_wire(const wire::Attributes& attributes) {

@@ -8,9 +8,9 @@
 
 namespace ktls::engine {
 
-// uid and gid travel as 0 unless `ownership` was asked for.
-wire::Attributes to_wire(const fs::Metadata& metadata, bool ownership);
-wire::Attributes to_wire(const struct stat& attributes, bool ownership);
+// With the owner that it has here, whoever asks for owners: the receiver goes by it for set-ID bits too.
+wire::Attributes to_wire(const fs::Metadata& metadata);
+wire::Attributes to_wire(const struct stat& attributes);
 fs::Metadata from_wire(const wire::Attributes& attributes);
 
 }  // namespace ktls::engine

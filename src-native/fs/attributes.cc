@@ -19,8 +19,9 @@ Status set_time(int fd, const Metadata& metadata) {
 Status drop_foreign_set_ids(int fd, const Metadata& metadata, uint32_t& mode) {
   struct stat made;
   if (fstat(fd, &made) != 0) return Status::system("fstat", errno);
-  if (made.st_uid != metadata.uid) mode &= ~static_cast<uint32_t>(S_ISUID);
-  if (made.st_gid != metadata.gid) mode &= ~static_cast<uint32_t>(S_ISGID);
+  bool of_root = made.st_uid == 0;
+  if (of_root || made.st_uid != metadata.uid) mode &= ~static_cast<uint32_t>(S_ISUID);
+  if (of_root || made.st_gid != metadata.gid) mode &= ~static_cast<uint32_t>(S_ISGID);
   return Status();
 }
 

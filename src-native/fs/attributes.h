@@ -17,7 +17,8 @@ struct AttributeOptions {
 
 // Owner, then mode (a change of owner clears set-user-ID), then time. Without `ownership`, a file keeps
 // its set-user-ID and set-group-ID bits only when it belongs to the same ids here as there: else the
-// program would run as somebody else than its sender meant. The Status carries no path.
+// program would run as somebody else than its sender meant. One that belongs to root here keeps none:
+// what a peer says of owners alone must not make a program that runs as root. The Status carries no path.
 Status set_attributes(int fd, const Metadata& metadata, AttributeOptions options);
 
 // The same for a directory that was there before: what is right already is left alone, since only the

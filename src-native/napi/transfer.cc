@@ -36,7 +36,6 @@ engine::SenderOptions read_options(const Napi::Object& object, const engine::Sen
   options.below = bytes_list_property(object, "below");
   options.mode = mode_by_name(string_property(object, "mode"));
   options.verify = bool_property(object, "verify", true);
-  options.ownership = bool_property(object, "ownership");
   options.continue_on_error = bool_property(object, "continueOnError");
   options.initiator = bool_property(object, "initiator", true);
   if (auto threshold = number_property(object, "blockThreshold")) {

@@ -19,7 +19,7 @@ void make_tree(const std::filesystem::path& root) {
   std::filesystem::create_directories(root / "hollow" / "inner");
   std::filesystem::create_symlink("../nowhere", root / "hollow" / "link");
   std::filesystem::create_hard_link(root / "medium", root / "hollow" / "again");
-  chmod((root / "medium").c_str(), 04751);
+  chmod((root / "medium").c_str(), 01751);
   chmod((root / "hollow").c_str(), 0500);
   timespec times[2] = {{1, 2}, {1'000'000'000, 123'456'789}};
   utimensat(AT_FDCWD, (root / "d1").c_str(), times, 0);

@@ -194,15 +194,30 @@ TEST(modes_are_exact_where_a_default_acl_would_change_them) {
 
 TEST(set_id_bits_stay_only_with_the_ids_that_they_are_of) {
   Scratch root;
-  auto sink = open_sink(root.path());
-  fs::Metadata same = metadata(06755);
-  fs::Metadata other = metadata(06755);
-  other.uid += 1;
-  other.gid += 1;
-  CHECK_OK(sink->write_file(0, "same", bytes("x"), same));
-  CHECK_OK(sink->write_file(0, "other", bytes("x"), other));
+  CHECK_EQ(chmod(root.path().c_str(), 0777), 0);
+  in_child([&] {
+    if (getuid() == 0) CHECK_EQ(setgid(65534) | setuid(65534), 0);
+    auto sink = open_sink(root.path());
+    fs::Metadata same = metadata(06755);
+    fs::Metadata group_alone = same;
+    group_alone.uid += 1;
+    fs::Metadata other = group_alone;
+    other.gid += 1;
+    CHECK_OK(sink->write_file(0, "same", bytes("x"), same));
+    CHECK_OK(sink->write_file(0, "group alone", bytes("x"), group_alone));
+    CHECK_OK(sink->write_file(0, "other", bytes("x"), other));
+  });
   CHECK_EQ(mode_of(root / "same"), 06755u);
+  CHECK_EQ(mode_of(root / "group alone"), 02755u);
   CHECK_EQ(mode_of(root / "other"), 0755u);
+}
+
+TEST(what_a_peer_says_of_owners_makes_no_program_that_runs_as_root) {
+  CHECK_EQ(getuid(), 0u);
+  Scratch root;
+  auto sink = open_sink(root.path());
+  CHECK_OK(sink->write_file(0, "file", bytes("x"), metadata(06755)));
+  CHECK_EQ(mode_of(root / "file"), 0755u);
 }
 
 TEST(ownership_is_set_before_the_mode) {

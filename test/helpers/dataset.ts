@@ -113,7 +113,7 @@ export function makeDataset(root: string, { files, bytes, seed = 'ktls' }: Datas
 function writeFile(path: Buffer, size: number, random: Random): void {
   const fd = openSync(path, 'wx');
   for (let left = size; left > 0; ) left -= writeSync(fd, random.bytes(Math.min(left, CHUNK.length)));
-  fchmodSync(fd, random.pick([0o644, 0o600, 0o755, 0o444, 0o4711]));
+  fchmodSync(fd, random.pick([0o644, 0o600, 0o755, 0o444, 0o1711]));
   const time = random.time();
   futimesSync(fd, time, time);
   closeSync(fd);

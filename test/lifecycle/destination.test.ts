@@ -7,14 +7,13 @@ import t from 'tap';
 
 import { createReceiver, generateSecret, sendTree } from '../../lib/index';
 import type { SendTreeOptions, TransferResult } from '../../types/index';
+import { asNobody, copying, NOBODY } from '../helpers/as-nobody';
 import { temporaryNames } from '../helpers/names-below';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
 const folder = temporaryFolder(t);
 const secret = generateSecret();
 const host = '127.0.0.1';
-const PACKAGE = join(__dirname, '..', '..', 'dist', 'index.js');
-const NOBODY = 65_534;
 
 function mount(t: { teardown(handler: () => void): void }, path: string): void {
   mkdirSync(path);
@@ -69,24 +68,6 @@ for (const [way, blockThreshold] of [
   });
 }
 
-/** Runs as a user who is not root; prints the result or the error as JSON. */
-function asNobody(script: string) {
-  const code = `process.setgid(${NOBODY}); process.setuid(${NOBODY});
-    const show = (value) => console.log(JSON.stringify({ ...value, message: value.message }));
-    const { createReceiver, sendTree, receiveTree } = require(${JSON.stringify(PACKAGE)});
-    ${script}.then(show, show).finally(() => process.exit());`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['-e', code], { encoding: 'utf8' });
-  if (stdout === '') throw new Error(stderr);
-  return JSON.parse(stdout);
-}
-
-/** Both ends in the child. */
-const copying = (source: string, root: string, options = '') => `(async () => {
-  const receiver = createReceiver({ root: ${JSON.stringify(root)}, secret: '${secret}' });
-  const { port } = await receiver.listen({ port: 0, host: '${host}' });
-  return sendTree(${JSON.stringify(source)}, '${host}:' + port + '/in', { secret: '${secret}', ${options} });
-})()`;
-
 t.test(
   'what may not be read is skipped and named; where nothing may be written, that is the error',
   async (t) => {
@@ -99,7 +80,7 @@ t.test(
     const root = join(folder, 'of nobody');
     mkdirSync(root);
     chownSync(root, NOBODY, NOBODY);
-    const result = asNobody(copying(source, root, "onError: 'continue'"));
+    const result = asNobody(copying(source, root, secret, "onError: 'continue'"));
     t.equal(result.files, 1);
     t.same(result.skipped.map(({ path, code }: { path: string; code: string }) => `${path} ${code}`).sort(), [
       'closed EACCES',
@@ -109,7 +90,7 @@ t.test(
 
     const closed = join(folder, 'of root');
     mkdirSync(closed);
-    t.match(asNobody(copying(source, closed)), { code: 'EACCES', errno: 13 });
+    t.match(asNobody(copying(source, closed, secret)), { code: 'EACCES', errno: 13 });
     t.same(temporaryNames(folder), []);
   },
 );

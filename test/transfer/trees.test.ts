@@ -36,7 +36,8 @@ function fresh(): string {
 
 async function same(t: Test, source: string, options: SendTreeOptions = {}) {
   const destination = `${source} arrived`;
-  const { sent } = await transfer(source, destination, { secret, ...options }, { secret });
+  const { ownership = false } = options;
+  const { sent } = await transfer(source, destination, { secret, ...options }, { secret, ownership });
   t.same(compareTrees(source, destination), []);
   t.same(rsyncDifferences(source, destination), []);
   return { sent, destination };
@@ -136,6 +137,7 @@ t.test('modes and times of all kinds', async (t) => {
     chmodSync(join(source, name), mode);
   }
   utimesSync(source, 1, 2);
-  const { destination } = await same(t, source);
+  // A receiver that is root keeps no set-ID bits without.
+  const { destination } = await same(t, source, { ownership: true });
   t.equal(statSync(join(destination, 'closed')).mode & 0o7777, 0);
 });
