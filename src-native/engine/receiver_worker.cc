@@ -292,7 +292,7 @@ Status ReceiverWorker::all_done(Bytes payload) {
                             std::to_string(sent->bytes) + " bytes, but " + std::to_string(held.entries()) +
                             " entries and " + std::to_string(held.bytes) + " bytes arrived");
   }
-  KTLS_TRY(receiver_.sink_->commit(patience().cancel));
+  KTLS_TRY(commit());
   receiver_.committed_ = true;
   std::lock_guard talking(talking_);
   answered_ = true;
@@ -301,6 +301,20 @@ Status ReceiverWorker::all_done(Bytes payload) {
   KTLS_TRY(link_->flush(patience()));
   state_ = State::closing;
   return Status();
+}
+
+Status ReceiverWorker::commit() {
+  Status told;
+  Status first_refusal;
+  KTLS_TRY(receiver_.sink_->commit(patience().cancel, [&](Status reason) {
+    if (!receiver_.options_.continue_on_error) {
+      if (first_refusal.ok()) first_refusal = std::move(reason);
+    } else if (told.ok()) {
+      told = entry_failed(std::move(reason));
+    }
+  }));
+  KTLS_TRY(std::move(told));
+  return first_refusal.ok() ? Status() : entry_failed(std::move(first_refusal));
 }
 
 }  // namespace ktls::engine

@@ -67,4 +67,9 @@ Status set_directory_attributes(int fd, const Metadata& metadata, bool ownership
   return set_time(fd, metadata);
 }
 
+bool is_refusal(const Status& status) {
+  int error = status.error_number();
+  return error == EPERM || error == EACCES || error == EROFS || error == EOPNOTSUPP;
+}
+
 }  // namespace ktls::fs

@@ -25,4 +25,8 @@ Status set_attributes(int fd, const Metadata& metadata, AttributeOptions options
 // owner could set it.
 Status set_directory_attributes(int fd, const Metadata& metadata, bool ownership);
 
+// Whether it failed because somebody else, or the file system, does not let us: what the directory holds
+// is none the worse for it.
+bool is_refusal(const Status& status);
+
 }  // namespace ktls::fs

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "fs/attributes.h"
 #include "fs/merge.h"
@@ -11,11 +12,11 @@
 
 namespace ktls::fs {
 
-Status TreeSink::commit(const Cancel& cancel) {
+Status TreeSink::commit(const Cancel& cancel, const AttributesRefused& refused) {
   const std::vector<uint32_t> directories = table_.deepest_first();
   for (uint32_t id : directories) {
     if (cancel.is_set()) return Status::of(Code::cancelled);
-    KTLS_TRY(finish_directory(id, cancel));
+    KTLS_TRY(finish_directory(id, cancel, refused));
   }
   if (options_.sync == Sync::end) KTLS_TRY(sync_file_systems(directories));
   committed_ = true;
@@ -23,7 +24,7 @@ Status TreeSink::commit(const Cancel& cancel) {
 }
 
 // All below it is finished: nothing changes its time any more.
-Status TreeSink::finish_directory(uint32_t id, const Cancel& cancel) {
+Status TreeSink::finish_directory(uint32_t id, const Cancel& cancel, const AttributesRefused& refused) {
   const DirectoryNode& node = table_.node(id);
   bool has_work = node.has_metadata || node.staged || options_.sync == Sync::file;
   if (!has_work) return Status();
@@ -33,16 +34,17 @@ Status TreeSink::finish_directory(uint32_t id, const Cancel& cancel) {
   Status status;
   if (node.has_metadata) {
     status = set_directory_attributes(fd, node.metadata, options_.ownership);
+    if (is_refusal(status)) refused(name_error(std::exchange(status, Status()), id, {}));
   } else if (node.staged) {
     // Nobody said what it is to be: as mkdir(1) makes it, its owner never locked out.
     if (fchmod(fd, 0700 | (0777 & ~umask_)) != 0) status = Status::system("fchmod", errno);
   }
   if (status.ok() && options_.sync == Sync::file && fsync(fd) != 0) status = Status::system("fsync", errno);
   if (!status.ok()) return name_error(std::move(status), id, {});
-  return node.temporary != 0 ? rename_directory(id, cancel) : Status();
+  return node.temporary != 0 ? rename_directory(id, cancel, refused) : Status();
 }
 
-Status TreeSink::rename_directory(uint32_t id, const Cancel& cancel) {
+Status TreeSink::rename_directory(uint32_t id, const Cancel& cancel, const AttributesRefused& refused) {
   const DirectoryNode& node = table_.node(id);
   Result<DirectoryTable::Handle> container = table_.open(node.parent);
   if (!container.ok()) return std::move(container).status();
@@ -50,11 +52,13 @@ Status TreeSink::rename_directory(uint32_t id, const Cancel& cancel) {
   const TemporaryNames::Name temporary = names_.name(node.temporary);
   Status status = rename_new(fd, temporary.text, fd, node.name.c_str());
   if (status.error_number() == EEXIST) {
-    status = merge_directory(fd, temporary.text, node.name, {options_.overwrite, options_.ownership}, cancel);
-    if (!status.ok() && !status.path().empty()) {
-      std::string path = path_of(node.parent, status.path());
-      return std::move(std::move(status).with_path(std::move(path)));
-    }
+    auto whole_path = [&](Status in_parent) {
+      std::string path = path_of(node.parent, in_parent.path());
+      return std::move(std::move(in_parent).with_path(std::move(path)));
+    };
+    status = merge_directory(fd, temporary.text, node.name, {options_.overwrite, options_.ownership}, cancel,
+                             [&](Status reason) { refused(whole_path(std::move(reason))); });
+    if (!status.ok() && !status.path().empty()) return whole_path(std::move(status));
   }
   if (!status.ok()) return name_error(std::move(status), id, {});
   table_.settle(id);

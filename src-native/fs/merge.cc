@@ -30,7 +30,8 @@ struct Level {
 
 class Merge {
  public:
-  Merge(const MergeOptions& options, const Cancel& cancel) : options_(options), cancel_(cancel) {}
+  Merge(const MergeOptions& options, const Cancel& cancel, const AttributesRefused& refused)
+      : options_(options), cancel_(cancel), refused_(refused) {}
 
   Status run(int parent, const std::string& from, const std::string& to) {
     KTLS_TRY(enter(parent, from, parent, to));
@@ -73,7 +74,11 @@ class Merge {
     Level level = std::move(levels_.back());
     levels_.pop_back();
     Status status = set_directory_attributes(level.to.get(), level.metadata, options_.ownership);
-    if (!status.ok()) return at(level.name, std::move(status));
+    if (is_refusal(status)) {
+      refused_(at(level.name, std::move(status)));
+    } else if (!status.ok()) {
+      return at(level.name, std::move(status));
+    }
     bool top = levels_.empty();
     int container = top ? parent : levels_.back().from.get();
     if (unlinkat(container, (top ? from : level.name).c_str(), AT_REMOVEDIR) == 0) return Status();
@@ -118,6 +123,7 @@ class Merge {
 
   const MergeOptions options_;
   const Cancel& cancel_;
+  const AttributesRefused& refused_;
   DirectoryReader reader_;
   std::vector<Level> levels_;
 };
@@ -125,8 +131,8 @@ class Merge {
 }  // namespace
 
 Status merge_directory(int parent, const std::string& from, const std::string& to,
-                       const MergeOptions& options, const Cancel& cancel) {
-  return Merge(options, cancel).run(parent, from, to);
+                       const MergeOptions& options, const Cancel& cancel, const AttributesRefused& refused) {
+  return Merge(options, cancel, refused).run(parent, from, to);
 }
 
 }  // namespace ktls::fs

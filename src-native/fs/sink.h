@@ -14,6 +14,7 @@
 //   a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,9 @@ struct SinkOptions {
 };
 
 class FileSink;
+
+// Told of each directory whose owner, mode or time somebody else, or the file system, does not let us set.
+using AttributesRefused = std::function<void(Status)>;
 
 class Sink {
  public:
@@ -70,10 +74,11 @@ class Sink {
                            const std::string& target_name) = 0;
 
   // Renames what is staged into place, sets the directories' metadata deepest first, syncs if told so.
-  // Where a directory has appeared under a final name meanwhile, what is staged is merged into it.
+  // Where a directory has appeared under a final name meanwhile, what is staged is merged into it. A
+  // directory whose attributes are refused is none the less put into place, a new one closed to all others.
   // To be called once, when nothing else uses the sink. Polls `cancel` between steps. Stops at the first
-  // failure: what is in place by then stays, the rest is still staged.
-  virtual Status commit(const Cancel& cancel) = 0;
+  // other failure: what is in place by then stays, the rest is still staged.
+  virtual Status commit(const Cancel& cancel, const AttributesRefused& refused) = 0;
   // Removes everything that is under a temporary name. Files finished in directories that were there
   // before stay. To be called when nothing else uses the sink; a FileSink that is still there removes its
   // own file.

@@ -38,7 +38,7 @@ class TreeSink final : public Sink, public std::enable_shared_from_this<TreeSink
                  const Metadata& metadata) override;
   Status hard_link(uint32_t directory, const std::string& name, uint32_t target_directory,
                    const std::string& target_name) override;
-  Status commit(const Cancel& cancel) override;
+  Status commit(const Cancel& cancel, const AttributesRefused& refused) override;
   void discard() override;
   std::string path_of(uint32_t directory, const std::string& name) const override;
 
@@ -52,8 +52,8 @@ class TreeSink final : public Sink, public std::enable_shared_from_this<TreeSink
   Status make_symlink(Slot& slot, const std::string& target, const Metadata& metadata);
   Status finish_file(Fd& file, const Metadata& metadata, bool mode_is_set);
   Status name_error(Status status, uint32_t directory, const std::string& name) const;
-  Status finish_directory(uint32_t id, const Cancel& cancel);
-  Status rename_directory(uint32_t id, const Cancel& cancel);
+  Status finish_directory(uint32_t id, const Cancel& cancel, const AttributesRefused& refused);
+  Status rename_directory(uint32_t id, const Cancel& cancel, const AttributesRefused& refused);
   Status sync_file_systems(const std::vector<uint32_t>& directories);
 
   const SinkOptions options_;

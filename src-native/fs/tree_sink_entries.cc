@@ -110,7 +110,9 @@ Status TreeSink::hard_link(uint32_t directory, const std::string& name, uint32_t
 }
 
 Status TreeSink::name_error(Status status, uint32_t directory, const std::string& name) const {
-  return std::move(std::move(status).with_path(path_of(directory, name)));
+  std::string path = path_of(directory, name);
+  // The root of the transfer has no name.
+  return std::move(std::move(status).with_path(path.empty() ? "." : std::move(path)));
 }
 
 }  // namespace ktls::fs

@@ -172,7 +172,7 @@ TEST(a_cancelled_commit_ends_at_once_and_leaves_nothing) {
   Result<std::shared_ptr<Cancel>> cancel = Cancel::create();
   CHECK_OK(cancel);
   (*cancel)->set();
-  CHECK_CODE(sink->commit(**cancel), cancelled);
+  CHECK_CODE(sink->commit(**cancel, [](const Status&) {}), cancelled);
   sink.reset();
   CHECK(names_in(root.path()).empty());
 }

@@ -84,9 +84,67 @@ TEST(giving_files_away_without_the_right_to_is_told) {
     check_error(sink->write_file(0, "f", bytes("x"), theirs), EPERM, "f");
     check_error(sink->symlink(0, "l", "x", theirs), EPERM, "l");
     CHECK_OK(sink->add_directory(1, 0, "d", theirs));
-    check_error(commit(*sink), EPERM, "d");
+    CHECK_OK(sink->write_file(1, "f", bytes("x"), metadata(0644)));
+    std::vector<Status> refused;
+    CHECK_OK(commit(*sink, &refused));
+    CHECK_EQ(refused.size(), size_t{1});
+    check_error(refused[0], EPERM, "d");
   });
-  CHECK(names_in(root.path()).empty());
+  // What arrived is kept, closed to everybody else: it is not the owner's that it was meant for.
+  CHECK_EQ(listing(root / "d"), std::string("f"));
+  CHECK_EQ(mode_of(root / "d"), 0700u);
+}
+
+TEST(folders_of_somebody_else_are_named_and_the_rest_is_put_into_place) {
+  Scratch root;
+  for (const char* name : {"", "theirs", "theirs/inner"}) {
+    std::string path = root / name;
+    CHECK(*name == 0 || mkdir(path.c_str(), 0777) == 0);
+    CHECK_EQ(chmod(path.c_str(), 01777), 0);
+  }
+  in_child([&] {
+    CHECK_EQ(setuid(65534), 0);
+    auto sink = open_sink(root.path());
+    CHECK_OK(sink->add_directory(0, 0, "", metadata(0755)));
+    CHECK_OK(sink->add_directory(1, 0, "theirs", metadata(0755)));
+    CHECK_OK(sink->add_directory(2, 1, "inner", metadata(0755)));
+    CHECK_OK(sink->add_directory(3, 1, "new", metadata(0711, 11)));
+    CHECK_OK(sink->add_directory(4, 0, "new", metadata(0711, 11)));
+    for (uint32_t id : {0, 1, 2, 3, 4}) CHECK_OK(sink->write_file(id, "f", bytes("x"), metadata(0644)));
+    std::vector<Status> refused;
+    CHECK_OK(commit(*sink, &refused));
+    CHECK_EQ(refused.size(), size_t{3});
+    check_error(refused[0], EPERM, "theirs/inner");
+    check_error(refused[1], EPERM, "theirs");
+    check_error(refused[2], EPERM, ".");
+  });
+  for (const char* name : {"new", "theirs/new"}) {
+    CHECK_EQ(listing(root / name), std::string("f"));
+    CHECK_EQ(mode_of(root / name), 0711u);
+    CHECK_EQ(look(root / name).st_mtim.tv_sec, 11);
+  }
+  CHECK_EQ(listing(root / "theirs"), std::string("f inner new"));
+}
+
+TEST(a_folder_of_somebody_else_that_appeared_is_merged_with_and_named) {
+  Scratch root;
+  CHECK_EQ(chmod(root.path().c_str(), 0777), 0);
+  CHECK_EQ(mkdir((root / "new").c_str(), 0777), 0);
+  CHECK_EQ(chmod((root / "new").c_str(), 01777), 0);
+  CHECK_EQ(rename((root / "new").c_str(), (root / "late").c_str()), 0);
+  in_child([&] {
+    CHECK_EQ(setuid(65534), 0);
+    auto sink = open_sink(root.path());
+    CHECK_OK(sink->add_directory(1, 0, "new", metadata(0755)));
+    CHECK_OK(sink->write_file(1, "f", bytes("x"), metadata(0644)));
+    CHECK_EQ(rename((root / "late").c_str(), (root / "new").c_str()), 0);
+    std::vector<Status> refused;
+    CHECK_OK(commit(*sink, &refused));
+    CHECK_EQ(refused.size(), size_t{1});
+    check_error(refused[0], EPERM, "new");
+  });
+  CHECK_EQ(listing(root.path()), std::string("new"));
+  CHECK_EQ(listing(root / "new"), std::string("f"));
 }
 
 TEST(a_file_where_a_folder_must_go_and_the_reverse) {

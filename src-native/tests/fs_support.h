@@ -85,10 +85,14 @@ inline std::shared_ptr<fs::Sink> open_sink(const std::string& root, const fs::Si
   return std::move(*sink);
 }
 
-inline Status commit(fs::Sink& sink) {
+// Where no list is given, every directory's attributes must be set.
+inline Status commit(fs::Sink& sink, std::vector<Status>* refused = nullptr) {
   Result<std::shared_ptr<Cancel>> cancel = Cancel::create();
   CHECK_OK(cancel);
-  return sink.commit(**cancel);
+  return sink.commit(**cancel, [&](Status reason) {
+    if (refused == nullptr) CHECK_OK(reason);
+    refused->push_back(std::move(reason));
+  });
 }
 
 // What `body` changes of its process (user, limits, mounts) stays in a child. Fails as `body` does.

@@ -1,7 +1,7 @@
 // A destination that cannot take what comes: a full disk, no permission; and a source that cannot be read. Both ends
 // name the file, the call's error and its number.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
@@ -94,3 +94,26 @@ t.test(
     t.same(temporaryNames(folder), []);
   },
 );
+
+t.test('a folder of somebody else costs no file: it is named, at the end', async (t) => {
+  chmodSync(folder, 0o755);
+  const source = join(folder, 'shared');
+  const names = Array.from({ length: 8 }, (_, index) => `d${index}`);
+  for (const name of names) {
+    mkdirSync(join(source, name), { recursive: true });
+    writeFileSync(join(source, name, 'file'), 'content');
+  }
+  const root = join(folder, 'shared with nobody');
+  for (const [onError, outcome] of [
+    ['continue', { files: 8, directories: 8, skipped: [{ path: 'd3', code: 'EPERM' }] }],
+    ['stop', { code: 'EPERM', errno: 1, path: 'd3' }],
+  ] as const) {
+    mkdirSync(join(root, 'in', 'd3'), { recursive: true });
+    chownSync(join(root, 'in'), NOBODY, NOBODY);
+    chmodSync(join(root, 'in', 'd3'), 0o1777);
+    t.match(asNobody(copying(source, root, secret, `onError: '${onError}'`)), outcome);
+    for (const name of names) t.same(readdirSync(join(root, 'in', name)), ['file']);
+    t.same(temporaryNames(root), []);
+    rmSync(root, { recursive: true });
+  }
+});
