@@ -11,6 +11,7 @@
 
 #include "engine/block_files.h"
 #include "engine/crew.h"
+#include "engine/lost_names.h"
 #include "engine/pulse.h"
 #include "engine/session.h"
 #include "fs/sink.h"
@@ -81,6 +82,7 @@ class Receiver {
   const std::function<void()> connection_needed_;
   std::shared_ptr<fs::Sink> sink_;  // from run() on
   BlockFiles block_files_;
+  LostNames lost_names_;
   std::atomic<uint64_t> failed_{0};  // entries that could not be written
   std::atomic<bool> committed_{false};
   std::atomic<bool> any_failed_directory_{false};  // spares the lock on the hot path

@@ -37,7 +37,7 @@ Status ReceiverWorker::directory(Bytes payload) {
     // Where the transfer ends with it, each connection meets it itself: what is below must not be named
     // first.
     if (receiver_.options_.continue_on_error) receiver_.add_failed_directory(frame->id);
-    return first ? entry_lost(std::move(added)) : entry_failed(std::move(added));
+    return first ? name_lost(frame->parent, name, std::move(added)) : entry_failed(std::move(added));
   }
   if (first && frame->id != 0) session().directories.fetch_add(1, std::memory_order_relaxed);
   session().set_current_path(receiver_.sink_->path_of(frame->parent, name));
@@ -54,10 +54,12 @@ Status ReceiverWorker::file_header(Bytes payload) {
   file_size_ = content_left_ = file->size;
   file_metadata_ = from_wire(file->attributes);
   hash_.reset();
-  if (directory_failed(file_directory_)) return entry_failed(Status::system("openat", ENOENT, file_name_));
+  if (directory_failed(file_directory_)) {
+    return name_failed(file_directory_, file_name_, Status::system("openat", ENOENT, file_name_));
+  }
   Result<std::unique_ptr<fs::FileSink>> made =
       receiver_.sink_->create_file(file_directory_, file_name_, file_size_);
-  if (!made.ok()) return entry_failed(std::move(made).status());
+  if (!made.ok()) return name_failed(file_directory_, file_name_, std::move(made).status());
   file_ = std::move(*made);
   return Status();
 }
@@ -75,7 +77,7 @@ Status ReceiverWorker::file_end(Bytes payload) {
     finished = std::move(finished).with_path(receiver_.sink_->path_of(file_directory_, file_name_));
   }
   if (finished.ok()) finished = file->finish(file_size_, file_metadata_);
-  if (!finished.ok()) return entry_lost(std::move(finished));
+  if (!finished.ok()) return name_lost(file_directory_, file_name_, std::move(finished));
   session().files.fetch_add(1, std::memory_order_relaxed);
   return Status();
 }
@@ -96,7 +98,7 @@ Status ReceiverWorker::symlink(Bytes payload) {
                     ? Status::system("symlinkat", ENOENT, name)
                     : receiver_.sink_->symlink(frame->directory, name, std::string(frame->target),
                                                from_wire(frame->attributes));
-  if (!made.ok()) return entry_lost(std::move(made));
+  if (!made.ok()) return name_lost(frame->directory, name, std::move(made));
   session().symlinks.fetch_add(1, std::memory_order_relaxed);
   return Status();
 }
@@ -106,13 +108,22 @@ Status ReceiverWorker::hard_link(Bytes payload) {
   if (!frame.ok()) return std::move(frame).status();
   KTLS_TRY(carry_entries());
   std::string name(frame->name);
-  bool failed = directory_failed(frame->directory) || directory_failed(frame->target_directory);
-  Status made = failed ? Status::system("linkat", ENOENT, name)
-                       : receiver_.sink_->hard_link(frame->directory, name, frame->target_directory,
-                                                    std::string(frame->target_name));
-  if (!made.ok()) return entry_lost(std::move(made));
+  Status made = make_hard_link(*frame, name);
+  if (!made.ok()) return name_lost(frame->directory, name, std::move(made));
   session().hard_links.fetch_add(1, std::memory_order_relaxed);
   return Status();
+}
+
+Status ReceiverWorker::make_hard_link(const wire::HardLinkFrame& frame, const std::string& name) {
+  if (directory_failed(frame.directory) || directory_failed(frame.target_directory)) {
+    return Status::system("linkat", ENOENT, name);
+  }
+  Status target = receiver_.lost_names_.check(frame.target_directory, frame.target_name);
+  if (!target.ok()) {
+    return std::move(std::move(target).with_path(receiver_.sink_->path_of(frame.directory, name)));
+  }
+  return receiver_.sink_->hard_link(frame.directory, name, frame.target_directory,
+                                    std::string(frame.target_name));
 }
 
 // --- Large files in blocks -------------------------------------------------------------------------
@@ -125,7 +136,7 @@ Status ReceiverWorker::block_file(Bytes payload) {
   Result<std::shared_ptr<BlockFile>> file = receiver_.block_files_.announce(
       *frame, *receiver_.sink_, directory_failed(frame->header.directory), &reason);
   if (!file.ok()) return std::move(file).status();
-  return reason.ok() ? Status() : entry_failed(std::move(reason));
+  return reason.ok() ? Status() : name_failed((*file)->directory, (*file)->name, std::move(reason));
 }
 
 Status ReceiverWorker::block(Bytes payload) {
@@ -157,7 +168,8 @@ Status ReceiverWorker::block_end(Bytes payload) {
 }
 
 Status ReceiverWorker::block_failed(BlockFile& file, Status reason) {
-  return receiver_.block_files_.mark_failed(file) ? entry_failed(std::move(reason)) : Status();
+  if (!receiver_.block_files_.mark_failed(file)) return Status();
+  return name_failed(file.directory, file.name, std::move(reason));
 }
 
 Status ReceiverWorker::block_file_end(Bytes payload) {
@@ -175,7 +187,7 @@ Status ReceiverWorker::finish_block_file(BlockFile& file, BlockFiles::State stat
       return Status();
     case BlockFiles::State::whole: {
       Status finished = file.sink->finish(file.size, file.metadata);
-      if (!finished.ok()) return entry_lost(std::move(finished));
+      if (!finished.ok()) return name_lost(file.directory, file.name, std::move(finished));
       session().files.fetch_add(1, std::memory_order_relaxed);
       return Status();
     }
@@ -210,7 +222,7 @@ Status ReceiverWorker::content(Bytes data) {
     Status written = file_->write(data);
     if (written.ok()) return written;
     file_.reset();
-    return entry_failed(std::move(written));
+    return name_failed(file_directory_, file_name_, std::move(written));
   }
   if (!block_file_->sink || receiver_.block_files_.has_failed(*block_file_)) return Status();
   Status written = write_in_turn(data.size(), offset);

@@ -139,7 +139,7 @@ Result<ReceiverWorker::Small> ReceiverWorker::consume_small_file(Bytes pending, 
     session().files.fetch_add(1, std::memory_order_relaxed);
     session().bytes.fetch_add(data.size(), std::memory_order_relaxed);
   } else {
-    KTLS_TRY(entry_lost(std::move(written)));
+    KTLS_TRY(name_lost(file->directory, file_name_, std::move(written)));
   }
   link_->consume(position + end->length);
   return Small::taken;
@@ -217,9 +217,14 @@ Status ReceiverWorker::entry_failed(Status reason) {
   return goes_on ? Status() : reason;
 }
 
-Status ReceiverWorker::entry_lost(Status reason) {
-  receiver_.failed_.fetch_add(1, std::memory_order_relaxed);
+Status ReceiverWorker::name_failed(uint32_t directory, const std::string& name, Status reason) {
+  receiver_.lost_names_.add(directory, name, reason);
   return entry_failed(std::move(reason));
+}
+
+Status ReceiverWorker::name_lost(uint32_t directory, const std::string& name, Status reason) {
+  receiver_.failed_.fetch_add(1, std::memory_order_relaxed);
+  return name_failed(directory, name, std::move(reason));
 }
 
 Status ReceiverWorker::skipped(Bytes payload) {

@@ -52,6 +52,7 @@ class ReceiverWorker {
   Status file_abort();
   Status symlink(Bytes payload);
   Status hard_link(Bytes payload);
+  Status make_hard_link(const wire::HardLinkFrame& frame, const std::string& name);
   Status block_file(Bytes payload);
   Status block(Bytes payload);
   Status block_end(Bytes payload);
@@ -74,8 +75,10 @@ class ReceiverWorker {
   // An entry could not be written: the sender is told, and the transfer goes on or ends as `onError`
   // says. What no honest sender does always ends it.
   Status entry_failed(Status reason);
+  // The same of a name, to which no hard link is made any more.
+  Status name_failed(uint32_t directory, const std::string& name, Status reason);
   // The same for an entry that has ended with it.
-  Status entry_lost(Status reason);
+  Status name_lost(uint32_t directory, const std::string& name, Status reason);
   // Both with talking_ held.
   Status say_progress(const Patience& patience);
   bool progress_is_due() const;

@@ -124,6 +124,42 @@ TEST(an_existing_file_is_kept_without_overwrite) {
   CHECK_EQ(std::filesystem::file_size(to / "a"), uintmax_t{3});
 }
 
+TEST(a_hard_link_is_none_to_a_file_that_was_there) {
+  for (bool folder : {false, true}) {
+    // Which of the two names the sender meets first is the file system's choice.
+    for (auto [taken, other] : {std::pair("a", "b"), std::pair("b", "a")}) {
+      Scratch from, to;
+      write_file(from / "a", "new");
+      std::filesystem::create_hard_link(from / "a", from / "b");
+      if (folder) {
+        std::filesystem::create_directory(to / taken);
+      } else {
+        write_file(to / taken, "old");
+      }
+      engine::SenderOptions sender = sends(from.path());
+      engine::ReceiverOptions receiver = receives(to.path());
+      receiver.sink.overwrite = false;
+      sender.continue_on_error = receiver.continue_on_error = folder;
+      Transfer transfer(sender, receiver);
+      Outcome outcome = transfer.run(1);
+      CHECK_OK(outcome.sender);
+      CHECK_OK(outcome.receiver);
+      bool made = std::filesystem::exists(to / other);
+      auto skipped = transfer.sender->session().take_skipped();
+      CHECK_EQ(skipped.size(), size_t{made ? 1u : 2u});
+      CHECK_EQ(skipped[0].path, std::string(taken));
+      if (made) {
+        CHECK(describe_tree(to.path())[other].ends_with(" 1 new"));
+        continue;
+      }
+      CHECK_EQ(skipped[1].path, std::string(other));
+      CHECK_EQ(skipped[1].code, skipped[0].code);
+      CHECK_EQ(skipped[1].error_number, skipped[0].error_number);
+      CHECK_EQ(transfer.receiver->counts().hard_links, uint64_t{0});
+    }
+  }
+}
+
 TEST(a_file_where_a_folder_must_go_ends_the_transfer_and_is_named_at_both_ends) {
   Scratch from, to;
   make_tree(from.path());
