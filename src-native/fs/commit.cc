@@ -26,18 +26,24 @@ Status TreeSink::commit(const Cancel& cancel, const AttributesRefused& refused) 
 // All below it is finished: nothing changes its time any more.
 Status TreeSink::finish_directory(uint32_t id, const Cancel& cancel, const AttributesRefused& refused) {
   const DirectoryNode& node = table_.node(id);
-  bool has_work = node.has_metadata || node.staged || options_.sync == Sync::file;
+  bool has_work = node.has_metadata || node.staged || node.locked_mode || options_.sync == Sync::file;
   if (!has_work) return Status();
   Result<DirectoryTable::Handle> directory = table_.open(id);
   if (!directory.ok()) return std::move(directory).status();
   int fd = (*directory)->fd.get();
   Status status;
+  bool set = false;
   if (node.has_metadata) {
     status = set_directory_attributes(fd, node.metadata, options_.ownership);
+    set = status.ok();
     if (is_refusal(status)) refused(name_error(std::exchange(status, Status()), id, {}));
   } else if (node.staged) {
     // Nobody said what it is to be: as mkdir(1) makes it, its owner never locked out.
     if (fchmod(fd, 0700 | (0777 & ~umask_)) != 0) status = Status::system("fchmod", errno);
+  }
+  if (node.locked_mode && status.ok()) {
+    if (!set && fchmod(fd, *node.locked_mode) != 0) status = Status::system("fchmod", errno);
+    table_.set_locked_mode(id, std::nullopt);
   }
   if (status.ok() && options_.sync == Sync::file && fsync(fd) != 0) status = Status::system("fsync", errno);
   if (!status.ok()) return name_error(std::move(status), id, {});

@@ -5,6 +5,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -36,6 +37,8 @@ struct DirectoryNode {
   bool has_metadata = false;
   bool staged = false;  // new in this transfer
   bool exact_mode = false;
+  // What it had before it was opened up to be written to, and gets again where nothing else is set.
+  std::optional<uint32_t> locked_mode;
   Identity identity;
 };
 
@@ -70,6 +73,7 @@ class DirectoryTable {
   const DirectoryNode& node(uint32_t id) const { return nodes_.at(id); }
   // It has its own name now.
   void settle(uint32_t id) { nodes_.at(id).temporary = 0; }
+  void set_locked_mode(uint32_t id, std::optional<uint32_t> mode) { nodes_.at(id).locked_mode = mode; }
 
  private:
   struct Step {

@@ -12,6 +12,7 @@
 #include "fs/acl.h"
 #include "fs/name.h"
 #include "fs/tree_sink.h"
+#include "fs/unlock.h"
 
 namespace ktls::fs {
 
@@ -72,15 +73,17 @@ Result<std::shared_ptr<Sink>> Sink::open(const std::string& root, const std::vec
   int fd = anchor->fd.get();
   struct stat attributes;
   if (fstat(fd, &attributes) != 0) return Status::system("fstat", errno, root);
-  bool reserves = reserves_cheaply(fd);
-  auto handle = std::make_shared<const DirectoryHandle>(
-      DirectoryHandle{std::move(anchor->fd), false, !has_default_acl(fd), Identity::of(attributes)});
-
   std::vector<std::string> names = std::move(anchor->missing);
   names.insert(names.end(), below.begin(), below.end());
   uint32_t anchor_id = names.empty() ? 0 : TreeSink::kAnchor;
+  // One that directory 0 is only made in is none of the peer's.
+  std::optional<uint32_t> locked_mode = names.empty() ? unlock(fd, attributes) : std::nullopt;
+  bool reserves = reserves_cheaply(fd);
+  auto handle = std::make_shared<const DirectoryHandle>(
+      DirectoryHandle{std::move(anchor->fd), false, !has_default_acl(fd), Identity::of(attributes)});
   auto sink =
       std::make_shared<TreeSink>(within_limits(options), *key, anchor_id, std::move(handle), reserves);
+  if (locked_mode) sink->root_was_locked(*locked_mode);
   KTLS_TRY(sink->make_root(names));
   return std::shared_ptr<Sink>(std::move(sink));
 }

@@ -11,6 +11,7 @@
 #include "fs/name.h"
 #include "fs/remove.h"
 #include "fs/umask.h"
+#include "fs/unlock.h"
 
 namespace ktls::fs {
 
@@ -24,6 +25,12 @@ TreeSink::TreeSink(const SinkOptions& options, uint64_t key, uint32_t anchor_id,
 
 TreeSink::~TreeSink() {
   if (!committed_) discard();
+}
+
+void TreeSink::root_was_locked(uint32_t mode) {
+  std::lock_guard lock(making_);
+  table_.set_locked_mode(0, mode);
+  unlocked_.push_back(0);
 }
 
 Status TreeSink::make_root(const std::vector<std::string>& names) {
@@ -84,7 +91,7 @@ Status TreeSink::make_directory(uint32_t id, uint32_t parent, const std::string&
   node.name = name;
   Result<Fd> fd = Status::of(Code::would_block);
   if (!(*container)->staged) {
-    fd = open_directory(in, name.c_str());
+    fd = open_existing(in, id, name, node);
     if (!fd.ok() && fd.status().error_number() != ENOENT) {
       return std::move(std::move(fd).status()).with_path(path_of(parent, name));
     }
@@ -105,14 +112,28 @@ Status TreeSink::make_directory(uint32_t id, uint32_t parent, const std::string&
   struct stat attributes;
   if (fstat(fd->get(), &attributes) != 0) return Status::system("fstat", errno, path_of(parent, name));
   node.identity = Identity::of(attributes);
+  if (!node.staged && !node.locked_mode && id < kMaxDirectories) {
+    node.locked_mode = unlock(fd->get(), attributes);
+  }
   // What is made in a directory of ours inherits the default ACL of its top.
   bool own_container = (*container)->staged;
   node.exact_mode = own_container ? (*container)->exact_mode : !has_default_acl(fd->get());
   if (node.temporary != 0) staged_tops_.push_back(id);
+  if (node.locked_mode) unlocked_.push_back(id);
   auto handle = std::make_shared<const DirectoryHandle>(
       DirectoryHandle{std::move(*fd), node.staged, node.exact_mode, node.identity});
   table_.add(id, std::move(node), std::move(handle));
   return Status();
+}
+
+// Opened up where it cannot even be listed; those above directory 0 are none of the peer's.
+Result<Fd> TreeSink::open_existing(int parent, uint32_t id, const std::string& name, DirectoryNode& node) {
+  Result<Fd> fd = open_directory(parent, name.c_str());
+  if (fd.ok() || fd.status().error_number() != EACCES || id >= kMaxDirectories) return fd;
+  Result<Unlocked> unlocked = open_unlocked(parent, name.c_str());
+  if (!unlocked.ok()) return fd;
+  node.locked_mode = unlocked->before.st_mode & 07777;
+  return std::move(unlocked->fd);
 }
 
 void TreeSink::discard() {
@@ -126,6 +147,14 @@ void TreeSink::discard() {
     (void)remove_tree((*container)->fd.get(), names_.name(node.temporary).text, node.identity);
   }
   staged_tops_.clear();
+  while (!unlocked_.empty()) {
+    uint32_t id = unlocked_.back();
+    unlocked_.pop_back();
+    std::optional<uint32_t> mode = table_.node(id).locked_mode;
+    if (!mode) continue;
+    Result<DirectoryTable::Handle> directory = table_.open(id);
+    if (directory.ok()) (void)fchmod((*directory)->fd.get(), *mode);
+  }
 }
 
 std::string TreeSink::path_of(uint32_t directory, const std::string& name) const {

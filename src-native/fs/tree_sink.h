@@ -25,6 +25,8 @@ class TreeSink final : public Sink, public std::enable_shared_from_this<TreeSink
            bool preallocate);
   ~TreeSink() override;
 
+  // Directory 0 was there, and was opened up: see unlock().
+  void root_was_locked(uint32_t mode);
   // Makes or finds the directories that lead from the anchor to directory 0, its last.
   Status make_root(const std::vector<std::string>& names);
 
@@ -48,6 +50,7 @@ class TreeSink final : public Sink, public std::enable_shared_from_this<TreeSink
   // The directory that a peer means. Those above directory 0 are none of its business.
   Result<DirectoryTable::Handle> find(uint32_t directory);
   Status make_directory(uint32_t id, uint32_t parent, const std::string& name);
+  Result<Fd> open_existing(int parent, uint32_t id, const std::string& name, DirectoryNode& node);
   Status make_small_file(Slot& slot, Bytes content, const Metadata& metadata);
   Status make_symlink(Slot& slot, const std::string& target, const Metadata& metadata);
   Status finish_file(Fd& file, const Metadata& metadata, bool mode_is_set);
@@ -66,6 +69,7 @@ class TreeSink final : public Sink, public std::enable_shared_from_this<TreeSink
   // Held while a directory is made: several connections announce the same ones.
   std::mutex making_;
   std::vector<uint32_t> staged_tops_;  // guarded by making_: directories made under a temporary name
+  std::vector<uint32_t> unlocked_;     // guarded by making_: those with a locked_mode, parents first
   bool committed_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -24,6 +25,13 @@ Result<Unlocked> open_unlocked(int parent, const char* name) {
   Result<Fd> fd = open_directory(found.get(), ".");
   if (!fd.ok()) return std::move(fd).status();
   return Unlocked{std::move(*fd), before};
+}
+
+std::optional<uint32_t> unlock(int fd, const struct stat& attributes) {
+  uint32_t mode = attributes.st_mode & 07777;
+  if ((mode & 0700) == 0700 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0) return std::nullopt;
+  if (fchmod(fd, mode | 0700) != 0) return std::nullopt;
+  return mode;
 }
 
 }  // namespace ktls::fs

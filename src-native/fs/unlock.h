@@ -3,6 +3,9 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "base/fd.h"
 #include "base/status.h"
 
@@ -17,5 +20,9 @@ struct Unlocked {
 // can be listed and taken out, and it can be moved itself. Follows no symlink: ENOTDIR. The Status
 // carries no path.
 Result<Unlocked> open_unlocked(int parent, const char* name);
+
+// The same of one that is open already and has these attributes, where entries cannot be made in it:
+// returns the mode that it had. Nothing where they can, or where it is not ours: who tries is told why.
+std::optional<uint32_t> unlock(int fd, const struct stat& attributes);
 
 }  // namespace ktls::fs

@@ -335,6 +335,44 @@ TEST(folders_that_were_there_are_used_and_get_the_metadata_that_came) {
   CHECK_EQ(mode_of(root / "untold"), 0705u);
 }
 
+TEST(folders_that_were_there_and_are_read_only_are_written_to_by_their_owner) {
+  for (bool kept : {true, false}) {
+    for (bool root_is_told : {true, false}) {
+      Scratch scratch;
+      CHECK_EQ(chmod(scratch.path().c_str(), 0777), 0);
+      std::string root = scratch / "root";
+      in_child([&] {
+        if (getuid() == 0) CHECK_EQ(setuid(65534), 0);
+        for (const char* name : {"", "/ro", "/ro/deep", "/none"}) {
+          CHECK_EQ(mkdir((root + name).c_str(), 0755), 0);
+        }
+        put(root + "/ro/f", "old");
+        for (const char* name : {"/none", "/ro/deep", "/ro", ""}) {
+          CHECK_EQ(chmod((root + name).c_str(), *name == '/' && name[1] == 'n' ? 0 : 0555), 0);
+        }
+        fs::SinkOptions options;
+        // So few that each is closed and opened again.
+        options.max_open_directories = 1;
+        auto sink = open_sink(root, options);
+        if (root_is_told) CHECK_OK(sink->add_directory(0, 0, "", metadata(0511, 11)));
+        CHECK_OK(sink->add_directory(1, 0, "ro", metadata(0555, 22)));
+        CHECK_OK(sink->add_directory(2, 1, "deep", metadata(0500, 33)));
+        CHECK_OK(sink->add_directory(3, 0, "none", metadata(0, 44)));
+        CHECK_OK(sink->add_directory(4, 2, "new", metadata(0555, 55)));
+        for (uint32_t id : {0, 1, 2, 3, 4}) CHECK_OK(sink->write_file(id, "f", bytes("new"), metadata(0444)));
+        if (kept) CHECK_OK(commit(*sink));
+      });
+      CHECK_EQ(mode_of(root), kept && root_is_told ? 0511u : 0555u);
+      CHECK_EQ(mode_of(root + "/ro"), 0555u);
+      CHECK_EQ(mode_of(root + "/ro/deep"), kept ? 0500u : 0555u);
+      CHECK_EQ(mode_of(root + "/none"), 0u);
+      CHECK_EQ(get(root + "/ro/f"), std::string("new"));
+      CHECK_EQ(listing(root + "/ro/deep"), std::string(kept ? "f new" : "f"));
+      if (kept) CHECK_EQ(look(root + "/ro").st_mtim.tv_sec, 22);
+    }
+  }
+}
+
 TEST(a_missing_root_and_its_parents_appear_at_once) {
   Scratch scratch;
   std::string root = scratch / "a//b/./c/";

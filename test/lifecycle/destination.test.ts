@@ -8,6 +8,7 @@ import t from 'tap';
 import { createReceiver, generateSecret, sendTree } from '../../lib/index';
 import type { SendTreeOptions, TransferResult } from '../../types/index';
 import { asNobody, copying, NOBODY } from '../helpers/as-nobody';
+import { compareTrees } from '../helpers/compare-trees';
 import { temporaryNames } from '../helpers/names-below';
 import { temporaryFolder } from '../helpers/temporary-folder';
 
@@ -115,5 +116,20 @@ t.test('a folder of somebody else costs no file: it is named, at the end', async
     for (const name of names) t.same(readdirSync(join(root, 'in', name)), ['file']);
     t.same(temporaryNames(root), []);
     rmSync(root, { recursive: true });
+  }
+});
+
+t.test('a tree with read-only folders is taken twice', async (t) => {
+  chmodSync(folder, 0o755);
+  const source = join(folder, 'read-only');
+  mkdirSync(join(source, 'closed'), { recursive: true });
+  writeFileSync(join(source, 'closed', 'file'), 'content');
+  for (const path of [join(source, 'closed'), source]) chmodSync(path, 0o555);
+  const root = join(folder, 'twice');
+  mkdirSync(root);
+  chownSync(root, NOBODY, NOBODY);
+  for (const _ of ['first', 'second']) {
+    t.match(asNobody(copying(source, root, secret)), { files: 1, skipped: [] });
+    t.same(compareTrees(source, join(root, 'in'), ['owner']), []);
   }
 });
