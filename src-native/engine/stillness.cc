@@ -1,6 +1,7 @@
 #include "engine/stillness.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -11,12 +12,18 @@ namespace {
 
 // Two steps of the slowest clock (CONFIG_HZ=100).
 constexpr std::chrono::milliseconds kStep{20};
+// Longer than the write of a small file takes, also where it is interrupted.
+constexpr std::chrono::milliseconds kLongAgo{1000};
 // Of waiting for a file to settle.
 constexpr int kTries = 5;
 
 std::chrono::nanoseconds since_epoch(const timespec& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
+
+// Returns when a write that had begun has ended: most file systems (ext4, btrfs, tmpfs) hold the inode's lock
+// for the length of one, and take it to look for data.
+void await_writer(int file) { (void)lseek(file, 0, SEEK_DATA); }
 
 bool shortly_before(const timespec& time, const timespec& now) {
   return std::chrono::abs(since_epoch(now) - since_epoch(time)) < kStep;
@@ -44,7 +51,7 @@ bool still_as_walked(int file, const fs::Entry& entry, const timespec& since) {
   if (fstat(file, &now) != 0 || !is_walked_inode(now, entry)) return false;
   // The time of the last change of anything is the one that programs cannot set.
   return static_cast<uint64_t>(now.st_size) == entry.size && fs::Metadata::of(now) == entry.metadata &&
-         since_epoch(now.st_ctim) < since_epoch(since) - kStep;
+         since_epoch(now.st_ctim) < since_epoch(since) - kLongAgo;
 }
 
 Result<struct stat> settled_attributes(int file, const fs::Entry& entry) {
@@ -52,7 +59,10 @@ Result<struct stat> settled_attributes(int file, const fs::Entry& entry) {
     struct stat now;
     if (fstat(file, &now) != 0) return Status::system("fstat", errno);
     if (!is_walked_inode(now, entry)) return changed_while_read();
-    if (!shortly_before(now.st_mtim, file_clock())) return now;
+    if (!shortly_before(now.st_mtim, file_clock())) {
+      await_writer(file);
+      return now;
+    }
     std::this_thread::sleep_for(kStep);
   }
   return changed_while_read();

@@ -31,7 +31,7 @@ const WRITER = `
 `;
 
 for (const [what, size, count, rounds, options] of [
-  ['small', 60_000, 40, 6, {}],
+  ['small', 60_000, 40, 8, {}],
   ['large', 400_000, 20, 4, {}],
   ['in blocks', 400_000, 20, 4, { connections: 2, blockThreshold: 1 << 16 }],
 ] as const) {
