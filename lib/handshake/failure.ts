@@ -1,4 +1,6 @@
 // Why a handshake failed, in this package's codes and in one sentence that says what to do.
+import { inspect } from 'node:util';
+
 import { AbortError, escapeText, KtlsError } from '../errors';
 
 export type Role = 'client' | 'server';
@@ -110,13 +112,14 @@ export function alertFailure(
   );
 }
 
-/** An error that node:tls found at this end. `cause.code` is OpenSSL's reason, or Node's. */
+/** An error that was found at this end: `code` is OpenSSL's reason, or Node's. A callback may throw anything. */
 export function localFailure(
-  cause: Error,
+  thrown: unknown,
   role: Role,
   authentication: Authentication,
   address?: string,
 ): KtlsError {
+  const cause = thrown instanceof Error ? thrown : new Error(inspect(thrown));
   const reason = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   const words = escapeText('reason' in cause ? String(cause.reason) : cause.message);
   const details = { cause };

@@ -157,7 +157,8 @@ class Handshake {
   private proceed(): boolean {
     this.proceeding = true;
     try {
-      return proceed({ channel: this.channel, ALPNCallback: this.party.ALPNCallback });
+      const { channel, party, tls } = this;
+      return proceed({ channel, context: tls.context, ALPNCallback: party.ALPNCallback });
     } finally {
       this.proceeding = false;
     }
@@ -268,6 +269,6 @@ class Handshake {
       if (cause.code === 'ERR_KTLS_BAD_RECORD') return notTls(address);
       return cause.address === undefined ? withAddress(cause, address) : cause;
     }
-    return localFailure(cause as Error, role, authentication, address);
+    return localFailure(cause, role, authentication, address);
   };
 }

@@ -1,5 +1,6 @@
 // Secure contexts of node:tls, as handshakes take them.
 import { type SecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls';
+import { inspect } from 'node:util';
 
 import { native } from '../native';
 import type { NativeHandshakeChannel, NativeTlsContext } from './native';
@@ -19,16 +20,21 @@ const BY_CALLBACK = {};
  * Node holds each lender until it is destroyed, and the lender Node's own context: so it may know neither the public
  * one, nor anything of the program's that might.
  */
-const lenders = new FinalizationRegistry<TLSSocket>((lender) => lender.destroy());
+const unneeded = new FinalizationRegistry<TLSSocket>((lender) => lender.destroy());
+
+/** OpenSSL's callbacks look for what a lender is made of: of one that is destroyed, for freed memory. */
+const lenders = new WeakMap<NativeTlsContext, TLSSocket>();
 
 /** Whose handshake a callback is called for. */
 interface Driven {
   channel: NativeHandshakeChannel;
+  /** With which it began. */
+  context: NativeTlsContext;
   ALPNCallback?: AlpnOptions['ALPNCallback'];
 }
-let driven: Driven | undefined;
+let driven: (Driven & { failure?: { cause: unknown } }) | undefined;
 
-/** Made once for a context and a list of protocols. */
+/** Made once for a context and a list of protocols; again where something destroyed what Node has of it. */
 export function tlsContext(secureContext: SecureContext, alpn: AlpnOptions = NO_ALPN): NativeTlsContext {
   let known = contexts.get(secureContext);
   if (known === undefined) {
@@ -37,7 +43,7 @@ export function tlsContext(secureContext: SecureContext, alpn: AlpnOptions = NO_
   }
   const key = alpn.ALPNCallback ? BY_CALLBACK : (alpn.ALPNProtocols ?? NO_ALPN);
   let context = known.get(key);
-  if (context === undefined) {
+  if (context === undefined || isDead(context)) {
     context = makeContext(secureContext, alpn);
     known.set(key, context);
   }
@@ -50,8 +56,13 @@ function makeContext(secureContext: SecureContext, alpn: AlpnOptions): NativeTls
   const context = new (native().TlsContext)(() => {
     made = lender({ context: inner } as SecureContext, alpn);
   });
-  lenders.register(context, made as TLSSocket);
+  lenders.set(context, made as TLSSocket);
+  unneeded.register(context, made as TLSSocket);
   return context;
+}
+
+function isDead(context: NativeTlsContext): boolean {
+  return lenders.get(context)?.destroyed ?? true;
 }
 
 /** A TLSSocket that is never connected, whose answers to ALPN are those of each handshake of the context. */
@@ -67,18 +78,43 @@ function lender(secureContext: SecureContext, { ALPNProtocols, ALPNCallback }: A
   return socket.unref();
 }
 
+/** Node destroys the socket whose callback throws, or names what was not offered: here that of all handshakes. */
 function answerAlpn(protocols: string[]): string | undefined {
-  // Node says false where the client gave no name, whatever the types say.
-  const servername = (driven?.channel.servername ?? false) as string;
-  return driven?.ALPNCallback?.({ servername, protocols });
+  const current = driven;
+  if (current === undefined) return undefined;
+  try {
+    // Node says false where the client gave no name, whatever the types say.
+    const servername = (current.channel.servername ?? false) as string;
+    const answer = current.ALPNCallback?.({ servername, protocols });
+    if (answer === undefined || protocols.includes(answer)) return answer;
+    throw notOffered(answer, protocols);
+  } catch (cause) {
+    current.failure = { cause };
+    return undefined;
+  }
 }
 
-/** NativeHandshakeChannel.proceed(), for whom ALPNCallback is asked. */
+/** As node:tls has it. */
+function notOffered(answer: unknown, protocols: string[]): TypeError {
+  const message = `ALPNCallback returned ${inspect(answer)}, which is none of what the client offers: ${protocols.join(', ')}`;
+  return Object.assign(new TypeError(message), { code: 'ERR_TLS_ALPN_CALLBACK_INVALID_RESULT' });
+}
+
+/**
+ * NativeHandshakeChannel.proceed(), for whom ALPNCallback is asked.
+ *
+ * @throws also what that threw
+ */
 export function proceed(handshake: Driven): boolean {
+  if (isDead(handshake.context)) throw new Error('its secure context was destroyed');
   const outer = driven;
-  driven = handshake;
+  const current: typeof driven = { ...handshake };
+  driven = current;
   try {
     return handshake.channel.proceed();
+  } catch (error) {
+    // OpenSSL knows only that no protocol was chosen.
+    throw current.failure === undefined ? error : current.failure.cause;
   } finally {
     driven = outer;
   }

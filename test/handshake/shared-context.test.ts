@@ -1,7 +1,8 @@
 // Secure contexts that node:tls uses at the same time: its callbacks are the context's, and are called for our
 // handshakes, too.
+import { executionAsyncResource } from 'node:async_hooks';
 import { once } from 'node:events';
-import { createServer as createTcpServer } from 'node:net';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { connect, createSecureContext, createServer, type SecureContext, TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 
@@ -87,6 +88,103 @@ t.test('an ALPNCallback hears the name of its own connection, or that there is n
   }
   t.same(names, ['localhost', false, 'LocalHost']);
 });
+
+/** What becomes of a client that offers this: the protocol that was chosen, or how it failed. */
+async function offer(t: Test, port: number, protocol: string): Promise<unknown> {
+  const options = { host: '127.0.0.1', port, ca, servername: 'localhost', ALPNProtocols: [protocol] };
+  const socket = connect(options);
+  t.teardown(() => socket.destroy());
+  const failed = once(socket, 'error').then(() => 'failed');
+  failed.catch(() => {});
+  return Promise.race([failed, once(socket, 'secureConnect').then(() => socket.alpnProtocol)]);
+}
+
+const INVALID_RESULT = 'ERR_TLS_ALPN_CALLBACK_INVALID_RESULT';
+
+for (const [name, misbehave, told] of [
+  [
+    'throws',
+    () => {
+      throw new Error('boom');
+    },
+    /boom/,
+  ],
+  [
+    'throws what is no error',
+    () => {
+      throw null;
+    },
+    /null/,
+  ],
+  ['names what was not offered', () => 'other', /offer/],
+  ['names nothing that could be', () => null as never, /offer/],
+] as [string, () => string, RegExp][]) {
+  t.test(
+    `an ALPNCallback that ${name} fails that connection, as in node:tls, and serves the next`,
+    async (t) => {
+      const ALPNCallback = ({ protocols }: { protocols: string[] }) =>
+        protocols[0] === 'evil' ? misbehave() : protocols[0];
+      const offers = ['a', 'evil', 'a', 'evil', 'evil', 'a'];
+      const outcomes = async (port: number, garbage = false) => {
+        const seen: unknown[] = [];
+        for (const protocol of offers) {
+          seen.push(await offer(t, port, protocol));
+          // What nobody holds is not there for the next.
+          if (garbage) for (let time = 0; time < 3; time++) await collectInTurn();
+        }
+        return seen;
+      };
+      const theirs = createServer({ cert, key, ALPNCallback }).listen(0, '127.0.0.1');
+      await once(theirs, 'listening');
+      t.teardown(() => theirs.close());
+      const theirErrors: (Error & { code?: string })[] = [];
+      theirs.on('tlsClientError', (error) => theirErrors.push(error));
+      const expected = await outcomes((theirs.address() as { port: number }).port);
+      t.same(expected, ['a', 'failed', 'a', 'failed', 'failed', 'a']);
+
+      const ours = await ourServer(t, context(), { ALPNCallback });
+      t.same(await outcomes(ours.port, true), expected);
+      t.equal(ours.errors.length, 3);
+      for (const [index, error] of ours.errors.entries()) {
+        t.match(error, { code: 'ERR_KTLS_HANDSHAKE', message: told });
+        const { code } = theirErrors[index] ?? {};
+        if (code === INVALID_RESULT) t.match(error.cause, { name: 'TypeError', code });
+      }
+    },
+  );
+}
+
+t.test('what the program destroys of a context is used no more', async (t) => {
+  const server = await ourServer(t, context(), {
+    ALPNCallback: ({ protocols: [protocol] }) => {
+      if (protocol === 'evil') lenderOfNow().destroy();
+      return protocol;
+    },
+  });
+  t.equal(await offer(t, server.port, 'a'), 'a');
+  // Its handshake has begun when the others have theirs.
+  const early = connectTcp(server.port, '127.0.0.1');
+  t.teardown(() => early.destroy());
+  await once(early, 'connect');
+  await offer(t, server.port, 'evil');
+  for (let time = 0; time < 3; time++) await collectInTurn();
+  t.equal(await offer(t, server.port, 'a'), 'a');
+  const late = connect({ socket: early, ca, servername: 'localhost', ALPNProtocols: ['a'] });
+  await t.rejects(once(late, 'secureConnect'));
+  t.match(server.errors.at(-1), { code: 'ERR_KTLS_HANDSHAKE', message: /destroyed/ });
+});
+
+/** Node's own socket, which a callback is called for. */
+function lenderOfNow(): TLSSocket {
+  const handle = executionAsyncResource() as Record<symbol, unknown>;
+  const known = Object.getOwnPropertySymbols(handle).map((symbol) => handle[symbol]);
+  return known.find((value) => value instanceof TLSSocket) as TLSSocket;
+}
+
+async function collectInTurn(): Promise<void> {
+  collectGarbage();
+  await new Promise(setImmediate);
+}
 
 t.test('their servers hear of no session, name or staple of ours', async (t) => {
   const shared = context();
