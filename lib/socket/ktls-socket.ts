@@ -71,6 +71,9 @@ export class KtlsSocket extends SocketFacts {
   /** native.bytesWritten where the file that is being sent begins. */
   #fileStart: number | undefined;
   readonly #idle = new IdleTimer(() => this.#onTimeout());
+  /** Whether _write() is not done. */
+  #writing = false;
+  /** native.bytesWritten, when the write that goes on was last looked at. */
   #written = 0;
   #reset = false;
   #handedOver = false;
@@ -162,11 +165,14 @@ export class KtlsSocket extends SocketFacts {
 
   #writeAll(chunks: Buffer[], length: number, callback: Callback): void {
     this.#idle.restart();
+    this.#writing = true;
     this.#writeFrom(chunks, (error) => {
+      this.#writing = false;
       this.#idle.restart();
       if (!error) this.#completed += length;
       callback(error);
     });
+    if (this.#writing) this.#written = this.native.bytesWritten;
   }
 
   /** Chunks, and the files and KeyUpdates whose places some empty ones hold, in order. */
@@ -352,7 +358,7 @@ export class KtlsSocket extends SocketFacts {
   #onTimeout(): void {
     // A write that goes on in native code is not idle.
     const written = this.native.bytesWritten;
-    if (written === this.#written) {
+    if (!this.#writing || written === this.#written) {
       this.emit('timeout');
       return;
     }

@@ -210,6 +210,19 @@ t.test("a timeout that was taken back is nobody's, and may be set again", async 
   t.equal(other?.ms, 200);
 });
 
+t.test('what was written is no excuse for silence once it is done', async (t) => {
+  const { client, server } = await pair(t, trust);
+  let fired = 0;
+  client.on('timeout', () => fired++);
+  const [timeout] = holdTimeouts(() => client.setTimeout(100));
+  for (let round = 1; round <= 2; round++) {
+    await new Promise((resolve) => client.write('x', resolve));
+    t.equal(String(await take(server, 1)), 'x');
+    timeout?.elapse();
+    t.equal(fired, round);
+  }
+});
+
 t.test('addresses and states are those of the connection', async (t) => {
   const { client, server, listening } = await pair(t, trust);
   t.equal(client.remotePort, listening.port);
