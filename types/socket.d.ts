@@ -234,6 +234,10 @@ export class KtlsSocket extends Duplex {
   /** As setTimeout() was told. */
   timeout: number | undefined;
   address(): { address: string; port: number; family: 'IPv4' | 'IPv6' } | Record<string, never>;
+  /**
+   * @param milliseconds - 0: never. More than 2,147,483,647 are as many, with a TimeoutOverflowWarning.
+   * @throws {KtlsError} ERR_KTLS_INVALID_OPTION for what is negative or not finite
+   */
   setTimeout(milliseconds: number, callback?: () => void): this;
   setNoDelay(on?: boolean): this;
   /** @param initialDelay - Milliseconds. */

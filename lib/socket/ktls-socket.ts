@@ -346,10 +346,11 @@ export class KtlsSocket extends SocketFacts {
   // --- Like a net.Socket ---------------------------------------------------------------------------
 
   setTimeout(milliseconds: number, callback?: () => void): this {
-    this.timeout = idleTimeout(milliseconds);
-    if (!this.destroyed) this.#idle.set(this.timeout);
+    const runs = idleTimeout(milliseconds);
+    this.timeout = milliseconds;
+    if (!this.destroyed) this.#idle.set(runs);
     if (callback) {
-      if (this.timeout === 0) this.off('timeout', callback);
+      if (runs === 0) this.off('timeout', callback);
       else this.once('timeout', callback);
     }
     return this;

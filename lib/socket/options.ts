@@ -8,14 +8,23 @@ export function invalid(option: string, message: string): KtlsError {
   return new KtlsError('ERR_KTLS_INVALID_OPTION', `option '${option}' ${message}`);
 }
 
-/** @throws ERR_KTLS_INVALID_OPTION */
+/**
+ * What net.Socket's setTimeout() takes, as the milliseconds of a timer: where no timer takes so many, as many as one
+ * does, with a warning.
+ *
+ * @throws ERR_KTLS_INVALID_OPTION
+ */
 export function idleTimeout(value: unknown): number {
-  return milliseconds('timeout', value);
+  const wanted = milliseconds('timeout', value, Number.MAX_VALUE);
+  if (wanted <= TIMEOUT_LIMIT_MS) return wanted;
+  const message = `a timeout of ${wanted} ms is longer than any timer: it is ${TIMEOUT_LIMIT_MS} ms`;
+  process.emitWarning(message, 'TimeoutOverflowWarning');
+  return TIMEOUT_LIMIT_MS;
 }
 
-function milliseconds(option: string, value: unknown): number {
-  if (typeof value !== 'number' || !(value >= 0) || value > TIMEOUT_LIMIT_MS) {
-    throw invalid(option, `must be a number of milliseconds from 0 to ${TIMEOUT_LIMIT_MS}`);
+function milliseconds(option: string, value: unknown, limit: number): number {
+  if (typeof value !== 'number' || !(value >= 0) || value > limit) {
+    throw invalid(option, `must be a number of milliseconds from 0 to ${limit}`);
   }
   return value;
 }
@@ -51,7 +60,9 @@ export function checkCommon(options: unknown): asserts options is Record<string,
   ) {
     throw invalid('maxRecordsPerKey', 'must be an integer from 16 to 16777216');
   }
-  for (const name of ['timeout', 'handshakeTimeout', 'connectTimeout', 'ticketKeysInterval']) {
-    if (given[name] !== undefined) milliseconds(name, given[name]);
+  // Cut where a socket is given it.
+  if (given.timeout !== undefined) milliseconds('timeout', given.timeout, Number.MAX_VALUE);
+  for (const name of ['handshakeTimeout', 'connectTimeout', 'ticketKeysInterval']) {
+    if (given[name] !== undefined) milliseconds(name, given[name], TIMEOUT_LIMIT_MS);
   }
 }

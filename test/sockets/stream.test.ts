@@ -1,6 +1,7 @@
 // A KtlsSocket is a stream as tls.TLSSocket is: bytes, ends, events, backpressure.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
@@ -220,6 +221,29 @@ t.test('what was written is no excuse for silence once it is done', async (t) =>
     t.equal(String(await take(server, 1)), 'x');
     timeout?.elapse();
     t.equal(fired, round);
+  }
+});
+
+t.test('a timeout that no timer takes is cut with a warning, as net.Socket does it', async (t) => {
+  const { client } = await pair(t, trust);
+  const theirs = new Socket();
+  for (const milliseconds of [2 ** 31, 2 ** 40, Number.MAX_VALUE]) {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error) => warnings.push(name);
+    process.on('warning', onWarning);
+    const timeouts = holdTimeouts(() => {
+      client.setTimeout(100);
+      client.setTimeout(milliseconds);
+    });
+    theirs.setTimeout(milliseconds);
+    await new Promise(setImmediate);
+    process.off('warning', onWarning);
+    t.equal(timeouts.at(-1)?.ms, 2 ** 31 - 1);
+    t.equal(client.timeout, theirs.timeout);
+    t.same(warnings, ['TimeoutOverflowWarning', 'TimeoutOverflowWarning']);
+  }
+  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1' as never]) {
+    t.throws(() => client.setTimeout(wrong), { code: 'ERR_KTLS_INVALID_OPTION' });
   }
 });
 
