@@ -62,6 +62,8 @@ export class KtlsSocket extends SocketFacts {
   /** Of fileChunk(), and perhaps not yet written. */
   readonly #unwritten: OpenRange[] = [];
   #reading = false;
+  /** The peer's end without close_notify, while what came before it has not been read. */
+  #truncated: Error | undefined;
   /** The write, or the end, that native code has not finished. */
   #waiting: Callback | undefined;
   /** Application data that was written and is done with, files not counted. */
@@ -116,6 +118,19 @@ export class KtlsSocket extends SocketFacts {
     if (this.native.readStart()) setImmediate(() => this.native.pump());
   }
 
+  override read(size?: number): Buffer | null {
+    const chunk = super.read(size);
+    if (this.#truncated !== undefined) this.#afterLast(chunk === null && size !== 0);
+    return chunk;
+  }
+
+  /** In the next tick, as Node tells of an end: whoever has the last chunk may put some of it back. */
+  #afterLast(wantsMore: boolean): void {
+    process.nextTick(() => {
+      if (wantsMore || this.readableLength === 0) this.destroy(this.#truncated);
+    });
+  }
+
   #onRead(memory: Buffer, start: number, end: number, lent: boolean): void {
     this.#idle.restart();
     let chunk: Buffer;
@@ -135,6 +150,12 @@ export class KtlsSocket extends SocketFacts {
       this.push(null);
       // Emits 'end' also where nobody reads, when nothing is left to be read.
       this.read(0);
+      return;
+    }
+    if ((error as KtlsError).code === 'ERR_KTLS_TRUNCATED' && this.readableLength > 0) {
+      this.#truncated = error;
+      // Whoever found too little before asks once more.
+      this.emit('readable');
       return;
     }
     // What a client is told after its handshake is what the server thinks of it (RFC 8446, 4.4.2.4).
@@ -265,11 +286,11 @@ export class KtlsSocket extends SocketFacts {
     else callback?.();
   }
 
-  /** A peer that takes nothing any more may have said why: that is told rather than EPIPE. */
+  /** A peer that takes nothing any more may have said why, or how it ended: that is told rather than EPIPE. */
   #failWrite(error: Error, callback: Callback): void {
     setImmediate(() => {
       if (!this.destroyed) this.native.pump();
-      callback(error);
+      callback(this.#truncated ?? error);
     });
   }
 

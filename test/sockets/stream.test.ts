@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { connect as connectTls } from 'node:tls';
-import t from 'tap';
+import t, { type Test } from 'tap';
 
 import { connect } from '../../lib/index';
 import { holdTimeouts } from '../helpers/timeouts';
@@ -245,6 +246,75 @@ t.test('a timeout that no timer takes is cut with a warning, as net.Socket does 
   for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1' as never]) {
     t.throws(() => client.setTimeout(wrong), { code: 'ERR_KTLS_INVALID_OPTION' });
   }
+});
+
+/** A server's socket that has 32,000 bytes to read, of which nothing was, when its peer ends without close_notify. */
+async function truncated(t: Test) {
+  const listening = await listen(t, { cert, key });
+  const client = connectTls({ host: 'localhost', port: listening.port, ca });
+  client.on('error', () => {});
+  const server = await listening.next();
+  client.write(Buffer.alloc(32_000, 'x'));
+  await until(() => server.bytesRead === 32_000, 'everything has arrived');
+  client.destroy();
+  // That it is told of nothing needs time to come true.
+  await Promise.race([once(server, 'close'), new Promise((resolve) => setTimeout(resolve, 100))]);
+  return server;
+}
+
+const READERS: [string, (stream: Duplex) => Promise<number>][] = [
+  [
+    'an iterator that takes its time',
+    async (stream) => {
+      let length = 0;
+      for await (const chunk of stream) {
+        length += chunk.length;
+        await new Promise(setImmediate);
+        if (length === 32_000) return length;
+      }
+      return length;
+    },
+  ],
+  [
+    'read() in pieces',
+    async (stream) => (await take(stream, 20_000)).length + (await take(stream, 12_000)).length,
+  ],
+  [
+    "'data'",
+    async (stream) => {
+      let length = 0;
+      stream.on('data', (chunk) => {
+        length += chunk.length;
+      });
+      await failure(stream);
+      return length;
+    },
+  ],
+];
+
+for (const [name, read] of READERS) {
+  t.test(`what came before an end without close_notify is read: ${name}`, async (t) => {
+    const server = await truncated(t);
+    t.equal(await read(server), 32_000);
+    t.match(await failure(server), { code: 'ERR_KTLS_TRUNCATED' });
+  });
+}
+
+t.test('whoever waits for more than came before such an end hears of it, and so does a writer', async (t) => {
+  const reader = await truncated(t);
+  await t.rejects(take(reader, 32_001), { code: 'ERR_KTLS_TRUNCATED' });
+  const waiting = await pair(t, trust);
+  const more = take(waiting.server, 2);
+  waiting.client.write('x');
+  await until(() => waiting.server.bytesRead === 1, 'it arrives');
+  waiting.client.destroy();
+  await t.rejects(more, { code: 'ERR_KTLS_TRUNCATED' });
+  const writer = await truncated(t);
+  const closed = new Promise((resolve) => writer.once('close', resolve));
+  const write = () => writer.write(Buffer.alloc(100_000), (error) => error || write());
+  write();
+  await closed;
+  t.match(writer.errored, { code: 'ERR_KTLS_TRUNCATED' });
 });
 
 t.test('addresses and states are those of the connection', async (t) => {
