@@ -24,7 +24,9 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   readonly #ready: Promise<void>;
   #context: ServerContext | undefined;
   #acceptor: Acceptor | undefined;
-  #started = false;
+  /** From listen() to close(); another one each time. */
+  #run: object | undefined;
+  #closing = false;
   #referenced = true;
   readonly #ticketKeys: TicketKeyFeed;
   /** They stay in memory, as a net.Server's do, until they are closed. */
@@ -69,38 +71,56 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   listen(...given: unknown[]): this {
     const callback = typeof given.at(-1) === 'function' ? (given.pop() as () => void) : undefined;
     if (callback) this.once('listening', callback);
-    const options = listenOptions(given);
-    if (this.#started) {
+    const { signal, ...options } = listenOptions(given);
+    if (this.#run !== undefined || this.#closing) {
       throw Object.assign(new Error('Listen method has been called more than once without closing.'), {
         code: 'ERR_SERVER_ALREADY_LISTEN',
       });
     }
-    this.#started = true;
-    const { maxUnauthenticated, handshakeTimeout } = this.#options;
-    this.#ready
-      .then(() => this.#ticketKeys.start())
-      .then(() => {
-        const acceptor = new Acceptor({
-          context: this.#context as ServerContext,
-          maxUnauthenticated,
-          handshakeTimeoutMs: handshakeTimeout,
-          onEstablished: (established) => this.#onEstablished(established),
-          onRefused: (error, address) => this.emit('tlsClientError', error as KtlsError, address),
-          onError: (error) => this.emit('error', error),
-        });
-        this.#acceptor = acceptor;
-        if (!this.#referenced) acceptor.server.unref();
-        return acceptor.listen(options);
-      })
-      .then(
-        () => this.emit('listening'),
-        (error) => {
-          this.#acceptor = undefined;
-          this.#started = false;
-          this.emit('error', error);
-        },
-      );
+    const run = {};
+    this.#run = run;
+    this.#closeOn(signal, run);
+    this.#open(options, run).then(
+      () => {
+        if (this.#run === run) this.emit('listening');
+      },
+      (error) => {
+        if (this.#run !== run) return;
+        this.#run = this.#acceptor = undefined;
+        this.#ticketKeys.stop();
+        this.emit('error', error);
+      },
+    );
     return this;
+  }
+
+  /** As net.Server's, which might not listen yet when the signal comes. */
+  #closeOn(signal: AbortSignal | undefined, run: object): void {
+    if (signal === undefined) return;
+    const onAbort = (): void => {
+      if (this.#run === run) this.close();
+    };
+    if (signal.aborted) process.nextTick(onAbort);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.once('close', () => signal.removeEventListener('abort', onAbort));
+  }
+
+  /** Listens, unless close() comes first. */
+  async #open(options: ListenOptions, run: object): Promise<void> {
+    await this.#ready;
+    if (this.#run === run) await this.#ticketKeys.start();
+    if (this.#run !== run) return;
+    const { maxUnauthenticated, handshakeTimeout } = this.#options;
+    this.#acceptor = new Acceptor({
+      context: this.#context as ServerContext,
+      maxUnauthenticated,
+      handshakeTimeoutMs: handshakeTimeout,
+      onEstablished: (established) => this.#onEstablished(established),
+      onRefused: (error, address) => this.emit('tlsClientError', error as KtlsError, address),
+      onError: (error) => this.emit('error', error),
+    });
+    if (!this.#referenced) this.#acceptor.server.unref();
+    await this.#acceptor.listen(options);
   }
 
   #onEstablished(established: Established): void {
@@ -138,26 +158,25 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
 
   /** Takes no more connections; 'close' comes when those that are open have ended. */
   close(callback?: (error?: Error) => void): this {
-    if (this.#closing || this.#acceptor === undefined) {
+    if (this.#run === undefined) {
       const error = Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
       if (callback) process.nextTick(callback, error);
       return this;
     }
     if (callback) this.once('close', callback);
+    this.#run = undefined;
     this.#closing = true;
     this.#ticketKeys.stop();
-    this.#acceptor.close().then(() => {
+    Promise.resolve(this.#acceptor?.close()).then(() => {
       this.#acceptor = undefined;
       this.#whenDrained();
     });
     return this;
   }
 
-  #closing = false;
-
   #whenDrained(): void {
     if (!this.#closing || this.#acceptor !== undefined || this.#sockets.size > 0) return;
-    this.#closing = this.#started = false;
+    this.#closing = false;
     this.emit('close');
   }
 
