@@ -32,6 +32,8 @@ export interface HandshakeBounds {
   timeoutMs?: number | undefined;
   /** host:port of the peer, for messages. */
   address?: string | undefined;
+  /** Is waited for before anything is done; that time counts. What it rejects with fails the handshake. */
+  after?: Promise<unknown> | undefined;
 }
 
 /** A connection whose handshake is done. Whoever has it owns the descriptor, and shall destroy() `tls`. */
@@ -120,13 +122,23 @@ class Handshake {
   }
 
   start(): void {
-    const { signal } = this.bounds;
+    const { after, signal } = this.bounds;
     if (signal?.aborted) {
       this.fail(aborted(signal));
       return;
     }
     signal?.addEventListener('abort', this.onAbort);
     this.timer = setTimeout(() => this.onDeadline(), this.timeoutMs);
+    if (after === undefined) this.begin();
+    else
+      after.then(
+        () => this.begin(),
+        (error) => this.fail(error),
+      );
+  }
+
+  private begin(): void {
+    if (this.state === 'over') return;
     try {
       const options = this.party.begin();
       this.channel.begin(options);

@@ -56,7 +56,6 @@ export class HttpsServer extends Server {
     const onError = (error: Error) => this.emit('ticketKeysError', error);
     this.#ticketKeys = new TicketKeyFeed({ source: ticketKeys, interval, onError });
     this.on('listening', () => this.#startTicketKeys());
-    this.on('close', () => this.#ticketKeys.stop());
     this.removeAllListeners('connection');
     this.on('connection', (tcp: TcpSocket) => this.#onConnection(tcp));
   }
@@ -91,6 +90,11 @@ export class HttpsServer extends Server {
     });
   }
 
+  override close(callback?: (error?: Error) => void): this {
+    this.#ticketKeys.stop();
+    return super.close(callback);
+  }
+
   override closeAllConnections(): void {
     super.closeAllConnections();
     this.#aborting.abort();
@@ -104,8 +108,8 @@ export class HttpsServer extends Server {
     const { signal } = this.#aborting;
     const address = peerAddress(tcp);
     try {
-      await this.#ticketKeysReady;
       const established = await acceptTls(takeDescriptor(tcp), this.#context(), {
+        after: this.#ticketKeysReady,
         signal,
         timeoutMs: this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS,
         address,

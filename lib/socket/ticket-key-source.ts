@@ -20,6 +20,8 @@ export class TicketKeyFeed {
   readonly ring: TicketKeyRing;
   #ask: (() => Promise<Buffer>) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** From start() to stop(); another one each time. */
+  #run: object | undefined;
   #asked = 0;
   #answered = 0;
 
@@ -30,15 +32,21 @@ export class TicketKeyFeed {
     this.ring = new TicketKeyRing(this.#ask === undefined ? (source as Buffer | undefined) : undefined);
   }
 
-  /** Asks for the first time, and from then on again and again. */
+  /** Asks for the first time, and from then on again and again, until stop(), after which this never throws. */
   async start(): Promise<void> {
     if (this.#ask === undefined) return;
-    await this.#refresh();
+    const run = {};
+    this.#run = run;
+    await this.#refresh().catch((error) => {
+      if (this.#run === run) throw error;
+    });
+    if (this.#run !== run) return;
     const { interval = TICKET_KEYS_INTERVAL_MS, onError } = this.options;
     this.#timer = setInterval(() => this.#refresh().catch(onError), interval).unref();
   }
 
   stop(): void {
+    this.#run = undefined;
     clearInterval(this.#timer);
   }
 

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { buffer, text } from 'node:stream/consumers';
@@ -11,6 +12,7 @@ import { setImmediate } from 'node:timers/promises';
 import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import t from 'tap';
 
+import { until } from '../helpers/until';
 import { collectWarnings } from '../helpers/warnings';
 import { credentials } from '../sockets/support';
 import { serve } from './support';
@@ -173,3 +175,24 @@ t.test('closeIdleConnections() ends those alone that wait for a request', async 
   server.closeAllConnections();
   await once(busy, 'close');
 });
+
+t.test(
+  'a client waits for the keys of tickets no longer than for its handshake, or for the server',
+  async (t) => {
+    const ticketKeys = () => new Promise<Buffer>(() => {});
+    const { port, server } = await serve(t, { ...identity, ticketKeys, handshakeTimeout: 50 });
+    const silent = connectTcp(port, '127.0.0.1').on('error', () => {});
+    t.match(await once(server, 'tlsClientError'), [{ code: 'ERR_KTLS_HANDSHAKE_TIMEOUT' }]);
+    if (!silent.closed) await once(silent, 'close');
+
+    const patient = await serve(t, { ...identity, ticketKeys });
+    const failed = once(patient.server, 'tlsClientError');
+    const waiting = connectTcp(patient.port, '127.0.0.1').on('error', () => {});
+    await once(waiting, 'connect');
+    const count = () =>
+      new Promise<number>((resolve) => patient.server.getConnections((_error, number) => resolve(number)));
+    await until(async () => (await count()) === 1, 'it has arrived');
+    patient.server.closeAllConnections();
+    t.match(await failed, [{ name: 'AbortError' }]);
+  },
+);

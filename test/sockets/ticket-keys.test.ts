@@ -2,14 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import t, { type Test } from 'tap';
 
+import { createServer as createHttpsServer } from '../../lib/https';
 import { createServer } from '../../lib/index';
 import type { ServerOptions } from '../../types/index';
 import { opensslClient } from '../helpers/openssl-client';
+import { until } from '../helpers/until';
 import { credentials, listen } from './support';
 
 const { folder, maker, server: own } = credentials(t);
@@ -98,6 +101,49 @@ t.test('a function is asked again and again, until setTicketKeys() or close()', 
   t.equal(asked, before);
   t.same(server.getTicketKeys(), own);
 });
+
+for (const [name, create] of [
+  ['sockets', createServer],
+  ['HTTPS', createHttpsServer],
+] as const) {
+  t.test(`${name}: nobody asks for the keys of a server that was closed, or does not listen`, async (t) => {
+    let asked = 0;
+    let answer = (_keys: Buffer): void => {};
+    const ticketKeys = () => {
+      asked++;
+      return new Promise<Buffer>((resolve) => {
+        answer = resolve;
+      });
+    };
+    const server = create({ cert, key, ticketKeys, ticketKeysInterval: 1 });
+    server.on('error', () => {});
+    const quiet = async (when: string) => {
+      const before = asked;
+      await sleep(20);
+      t.equal(asked, before, when);
+    };
+    server.listen(0, '127.0.0.1');
+    await until(() => asked === 1, 'it asks');
+    await new Promise((resolve) => server.close(resolve));
+    answer(randomBytes(KEY_LENGTH));
+    await quiet('closed while it asked for the first time');
+
+    const busy = createTcpServer().listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    const failed = once(server, 'error');
+    server.listen((busy.address() as AddressInfo).port, '127.0.0.1');
+    const answering = setInterval(() => answer(randomBytes(KEY_LENGTH)), 1);
+    t.teardown(() => clearInterval(answering));
+    await failed;
+    await quiet('another listens there');
+    busy.close();
+    server.listen(0, '127.0.0.1');
+    const start = asked;
+    await until(() => asked > start + 3 && server.listening, 'it asks again and again');
+    await new Promise((resolve) => server.close(resolve));
+    await quiet('closed');
+  });
+}
 
 t.test('an answer that comes late does not take the place of a later one', async (t) => {
   const [first, late, newest] = [1, 2, 3].map(() => randomBytes(KEY_LENGTH)) as [Buffer, Buffer, Buffer];
