@@ -13,8 +13,10 @@ export interface ServerHandshakeOptions extends AlpnOptions {
   /** Whoever the client is then: ServerContext.verify() judges. */
   requestCert?: boolean | undefined;
   SNICallback?: TLSSocketOptions['SNICallback'] | undefined;
-  /** Asked where the client would like an OCSP response (RFC 6066, 8). */
-  staple?: ((done: (error: Error | null, response?: Uint8Array) => void) => void) | undefined;
+  /** Asked where the client would like an OCSP response (RFC 6066, 8); `chosen` is what SNICallback chose. */
+  staple?:
+    | ((done: (error: Error | null, response?: Uint8Array) => void, chosen?: SecureContext | null) => void)
+    | undefined;
   psk?: PreSharedKey | undefined;
 }
 
@@ -76,7 +78,7 @@ function choose(
       return;
     }
     if (!wantsStaple || staple === undefined) answer(null, chosen);
-    else staple((error, response) => answer(error, chosen, response));
+    else staple((error, response) => answer(error, chosen, response), context);
   };
   if (SNICallback === undefined || servername === undefined) withStaple();
   else SNICallback(servername, (error, context) => (error ? answer(error) : withStaple(context)));

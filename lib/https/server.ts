@@ -21,10 +21,16 @@ import { ServerObserver } from './metrics';
 /** As tls.createServer() has it. */
 const HANDSHAKE_TIMEOUT_MS = 120_000;
 
+/** Node's own secure context, inside the public one. */
+interface Certified {
+  getCertificate(): Buffer;
+  getIssuer(): Buffer;
+}
+
 /** What Node's servers keep for themselves, and this one has to know. */
 interface Internals {
   /** The secure context that setSecureContext() and setTicketKeys() change. */
-  _sharedCreds: SecureContext & { context: { getCertificate(): Buffer; getIssuer(): Buffer } };
+  _sharedCreds: SecureContext;
   /** Those of addContext(), by what the server name must match. */
   _contexts: [RegExp, SecureContext][];
   requestCert: boolean;
@@ -157,9 +163,12 @@ export class HttpsServer extends Server {
     };
   }
 
-  readonly #staple: ServerHandshakeOptions['staple'] = (done) => {
-    const { context } = this.#internals._sharedCreds;
-    this.emit('OCSPRequest', context.getCertificate(), context.getIssuer(), done);
+  readonly #staple: ServerHandshakeOptions['staple'] = (done, chosen) => {
+    const context = chosen ?? this.#internals._sharedCreds;
+    // addContext() keeps Node's own, without the public one around it.
+    const { context: inner = context } = context as { context?: object };
+    const certified = inner as Certified;
+    this.emit('OCSPRequest', certified.getCertificate(), certified.getIssuer(), done);
   };
 
   readonly #chooseContext: SniCallback = (servername, done) => {

@@ -1,13 +1,17 @@
 // createServer() is https.createServer() over connections of ours.
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { Agent, createServer as createNodeServer, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import t from 'tap';
 
+import { createServer } from '../../lib/https';
 import type { KtlsSocket } from '../../lib/index';
+import type { HttpsServerOptions } from '../../types/https';
 import { credentials } from '../sockets/support';
 import { serve } from './support';
 
@@ -163,6 +167,36 @@ t.test('maxConnections, and every form of listen() that net.Server has', async (
     await new Promise((resolve) => server.close(resolve));
     await new Promise<void>((resolve) => (server.listen as (...given: unknown[]) => void)(...form, resolve));
     t.ok(server.listening);
+  }
+});
+
+t.test('OCSPRequest is about the certificate that the client sees, as in node:https', async (t) => {
+  const other = maker.issue('other', 'DNS:other.example');
+  const chosen = createSecureContext(other);
+  const asked = async (create: typeof createServer, options: HttpsServerOptions) => {
+    const server = create({ ...identity, ...options }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    if (options.SNICallback === undefined) server.addContext('other.example', other);
+    const subjects: string[] = [];
+    server.on('OCSPRequest', (certificate: Buffer, _issuer, done) => {
+      subjects.push(new X509Certificate(certificate).subject);
+      done(null, Buffer.from('x'));
+    });
+    for (const servername of ['localhost', 'other.example']) {
+      const { port } = server.address() as AddressInfo;
+      const socket = connect({ host: '127.0.0.1', port, ca, servername, ...{ requestOCSP: true } });
+      await once(socket, 'secureConnect');
+      socket.destroy();
+    }
+    return subjects;
+  };
+  const SNICallback: HttpsServerOptions['SNICallback'] = (name, done) =>
+    done(null, name === 'other.example' ? chosen : undefined);
+  for (const options of [{}, { SNICallback }]) {
+    const subjects = await asked(createServer, options);
+    t.same(subjects, ['CN=server', 'CN=other']);
+    t.same(subjects, await asked(createNodeServer as never, options));
   }
 });
 
