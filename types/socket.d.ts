@@ -307,7 +307,11 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> implements AsyncD
   getTicketKeys(): Buffer;
   /** For connections to come; a file or function is asked no more. See {@link TicketKeySource}. */
   setTicketKeys(keys: Buffer): void;
-  /** Other certificates for connections to come; what is not given stays. */
+  /**
+   * Other certificates for connections to come; what is not given stays.
+   *
+   * @throws {KtlsError} ERR_KTLS_INVALID_OPTION; everything is as it was then.
+   */
   setSecureContext(options: SecureContextOptions): void;
   /** Closes it and destroys every connection. */
   [Symbol.asyncDispose](): Promise<void>;

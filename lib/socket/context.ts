@@ -81,24 +81,33 @@ export async function socketClientContext(
   };
 }
 
-/** @throws ERR_KTLS_INVALID_OPTION */
-export async function socketServerContext(
-  options: Omit<TlsOptions, 'ticketKeys'> & { secret?: Secret },
-  ticketKeys: TicketKeyRing,
+type ServerOptions = Omit<TlsOptions, 'ticketKeys'>;
+
+/** Of a server that both ends know a secret of. @throws ERR_KTLS_INVALID_OPTION */
+export async function secretServerContext(
+  options: ServerOptions & { secret: string | Buffer },
 ): Promise<ServerContext> {
-  const { secret, ALPNProtocols, ALPNCallback, SNICallback } = options;
-  const alpn = { ALPNProtocols, ALPNCallback };
-  if (secret !== undefined) {
-    const context = await serverContext({ secret });
-    return { ...context, options: { ...context.options, ...alpn } };
-  }
-  const { requestCert = false, rejectUnauthorized = true } = options;
+  const { secret, ALPNProtocols, ALPNCallback } = options;
+  const context = await serverContext({ secret });
+  return { ...context, options: { ...context.options, ALPNProtocols, ALPNCallback } };
+}
+
+/** Of a server with certificates. @throws ERR_KTLS_INVALID_OPTION */
+export function certificateServerContext(options: ServerOptions, ticketKeys: TicketKeyRing): ServerContext {
+  const {
+    ALPNProtocols,
+    ALPNCallback,
+    SNICallback,
+    requestCert = false,
+    rejectUnauthorized = true,
+  } = options;
   const secureContext = socketSecureContext({ sessionIdContext: SESSION_ID_CONTEXT, ...options });
   return {
     authentication: 'certificate',
     secureContext: () => ticketKeys.attach(secureContext),
     options: {
-      ...alpn,
+      ALPNProtocols,
+      ALPNCallback,
       requestCert,
       SNICallback: SNICallback && ticketKeys.attachChosen(SNICallback),
     },

@@ -8,7 +8,7 @@ import type { KtlsError } from '../errors';
 import type { ServerContext } from '../handshake/accept';
 import { Acceptor } from '../handshake/acceptor';
 import type { Established } from '../handshake/handshake';
-import { socketSecureContext, socketServerContext } from './context';
+import { certificateServerContext, secretServerContext } from './context';
 import { serverSocket } from './from-handshake';
 import type { KtlsSocket } from './ktls-socket';
 import { checkCommon, invalid } from './options';
@@ -21,7 +21,8 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   maxConnections: number | undefined;
 
   readonly #options: Omit<ServerOptions, 'ticketKeys'>;
-  readonly #ready: Promise<void>;
+  /** Of a secret, of which keys are made, which takes time. */
+  readonly #ready: Promise<void> | undefined;
   #context: ServerContext | undefined;
   #acceptor: Acceptor | undefined;
   /** From listen() to close(); another one each time. */
@@ -49,17 +50,18 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
       onError: (error) => this.emit('ticketKeysError', error),
     });
     this.#options = others;
-    if (options.secret === undefined) {
+    const { secret, cert, key, pfx, SNICallback } = others;
+    if (secret !== undefined) {
+      this.#ready = secretServerContext({ ...others, secret }).then((context) => {
+        this.#context = context;
+      });
+      this.#ready.catch(() => {});
+    } else {
       // Wrong options are thrown here, as node:tls does.
-      const { cert, key, pfx, SNICallback } = others;
       if (!cert && !pfx && !SNICallback) throw invalid('cert', 'is missing: give cert and key, or secret');
       if (cert && !key) throw invalid('key', 'is missing: it goes with cert');
-      socketSecureContext(this.#options);
+      this.#context = certificateServerContext(others, this.#ticketKeys.ring);
     }
-    this.#ready = socketServerContext(this.#options, this.#ticketKeys.ring).then((context) => {
-      this.#context = context;
-    });
-    this.#ready.catch(() => {});
     if (listener) this.on('secureConnection', listener);
   }
 
@@ -211,12 +213,11 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   setSecureContext(options: SecureContextOptions): void {
     if (this.#options.secret !== undefined) throw invalid('secret', 'has no certificates to change');
     const { ticketKeys, ...others } = options;
+    const wanted = { ...this.#options, ...others };
+    const { secureContext } = certificateServerContext(wanted, this.#ticketKeys.ring);
     if (ticketKeys !== undefined) this.setTicketKeys(ticketKeys);
     Object.assign(this.#options, others);
-    const change = socketServerContext(this.#options, this.#ticketKeys.ring).then(({ secureContext }) => {
-      Object.assign(this.#context as ServerContext, { secureContext });
-    });
-    change.catch((error) => this.emit('error', error));
+    Object.assign(this.#context as ServerContext, { secureContext });
   }
 }
 

@@ -265,6 +265,49 @@ t.test('setSecureContext() changes the certificate of connections to come', asyn
   t.equal(await subject(), 'later');
 });
 
+t.test('setSecureContext() throws what cannot be used, and everything stays, as in tls.Server', async (t) => {
+  const later = maker.issue('after', 'DNS:localhost');
+  const wrong = [
+    { key: 'x', cert: 'y' },
+    { ca: 'garbage', crl: 'bad' },
+  ];
+  const outcome = async (server: KtlsServer | TlsServer, port: number) => {
+    const subject = async () => {
+      const socket = connectTls({ host: 'localhost', port, ca });
+      await once(socket, 'secureConnect');
+      const { CN } = socket.getPeerCertificate().subject;
+      socket.destroy();
+      return CN;
+    };
+    const seen: unknown[] = [];
+    for (const options of wrong) {
+      t.throws(() => server.setSecureContext(options));
+      seen.push(await subject());
+    }
+    server.setSecureContext({ cert: later.cert, key: later.key });
+    return [...seen, await subject()];
+  };
+  const { server, port } = await listen(t, { cert, key });
+  // Of which tls.Server recovers no more.
+  t.throws(() => server.setSecureContext({ ...later, ticketKeys: Buffer.alloc(1) }));
+  const seen = await outcome(server, port);
+  t.same(seen, ['server', 'server', 'after']);
+  const theirs = createTlsServer({ cert, key }, (socket) => socket.on('error', () => {})).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(theirs, 'listening');
+  t.teardown(() => theirs.close());
+  t.same(seen, await outcome(theirs, (theirs.address() as { port: number }).port));
+  const early = createServer({ cert, key }, (socket) => socket.end());
+  early.setSecureContext({ cert: later.cert, key: later.key });
+  await new Promise<void>((resolve) => early.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => early[Symbol.asyncDispose]());
+  const client = await connect({ host: 'localhost', port: (early.address() as { port: number }).port, ca });
+  t.equal(client.getPeerCertificate().subject.CN, 'after');
+  client.destroy();
+});
+
 t.test('a secret stands in for certificates', async (t) => {
   const secret = generateSecret();
   const { port } = await listen(t, { secret, ALPNProtocols: ['x'] }, (socket) => {
