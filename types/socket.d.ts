@@ -218,7 +218,8 @@ export class KtlsSocket extends Duplex {
   readonly pending: false;
   /** Whether the peer's certificate is good; with a secret, true. */
   readonly authorized: boolean;
-  readonly authorizationError: Error | undefined;
+  /** What is wrong with it, by the code that node:tls has for that: `DEPTH_ZERO_SELF_SIGNED_CERT`. */
+  readonly authorizationError: string | undefined;
   readonly alpnProtocol: string | false | null;
   readonly servername: string | false | undefined;
   readonly bytesRead: number;

@@ -126,8 +126,7 @@ export function refusalOfClient(tls: TlsSession): Refusal | undefined {
 /** What a socket says of a peer, given what is wrong with its certificate. */
 export function authorization(reason: string | undefined): {
   authorized: boolean;
-  authorizationError: Error | undefined;
+  authorizationError: string | undefined;
 } {
-  if (reason === undefined) return { authorized: true, authorizationError: undefined };
-  return { authorized: false, authorizationError: Object.assign(new Error(reason), { code: reason }) };
+  return { authorized: reason === undefined, authorizationError: reason };
 }

@@ -53,7 +53,7 @@ export class KtlsSocket extends SocketFacts {
   readonly connecting = false;
   readonly pending = false;
   readonly authorized: boolean;
-  readonly authorizationError: Error | undefined;
+  readonly authorizationError: string | undefined;
   readonly record: RecordReport & { cipher: CipherName | Tls12CipherName };
   /** Milliseconds; undefined until setTimeout() was called, as a net.Socket has it. */
   timeout: number | undefined;

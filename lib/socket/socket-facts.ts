@@ -14,7 +14,7 @@ export interface Session {
   authentication: Authentication;
   /** Whether the peer proved who it is. */
   authorized: boolean;
-  authorizationError: Error | undefined;
+  authorizationError: string | undefined;
   /** A client's. See Established. */
   feedTicket?: ((message: Buffer) => void) | undefined;
 }

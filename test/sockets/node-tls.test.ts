@@ -86,6 +86,30 @@ t.test('a server asks for certificates and tells who came', async (t) => {
   }
 });
 
+t.test('authorizationError is what it is in node:tls, at either end', async (t) => {
+  const stranger = maker.selfSigned('stranger');
+  const asking = { cert, key, ca, requestCert: true, rejectUnauthorized: false };
+  const ours = await listen(t, asking);
+  const theirs: TLSSocket[] = [];
+  const theirPort = await nodeServer(t, asking, (socket) => theirs.push(socket));
+  for (const identity of [{}, { cert: stranger.cert, key: stranger.key }]) {
+    for (const servername of ['localhost', 'elsewhere']) {
+      for (const trusted of [{}, { ca }]) {
+        const options = { host: '127.0.0.1', servername, rejectUnauthorized: false, ...identity, ...trusted };
+        const client = await connect({ ...options, port: theirPort });
+        const [told] = await once(client.resume(), 'session');
+        t.ok(told);
+        const node = connectTls({ ...options, port: ours.port });
+        await once(node, 'secureConnect');
+        const server = await ours.next();
+        t.equal(client.authorizationError ?? null, node.authorizationError);
+        t.equal(server.authorizationError, theirs.pop()?.authorizationError);
+        for (const socket of [client, node, server]) socket.destroy();
+      }
+    }
+  }
+});
+
 t.test('a client without the certificate that is asked for is refused, and learns why', async (t) => {
   const { port, server } = await listen(t, { cert, key, ca, requestCert: true });
   const refused = once(server, 'tlsClientError');
@@ -108,7 +132,7 @@ t.test('a server that is not trusted is refused, unless rejectUnauthorized is fa
   });
   const socket = await connect({ host: 'localhost', port, rejectUnauthorized: false });
   t.equal(socket.authorized, false);
-  t.ok(socket.authorizationError);
+  t.equal(socket.authorizationError, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE');
   socket.destroy();
   let asked = '';
   const judged = await connect({
