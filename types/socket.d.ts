@@ -154,6 +154,8 @@ export interface ServerOptions extends Omit<TlsOptions, keyof SocketOptions | 't
   ticketKeysInterval?: number | undefined;
   /** A secret of {@link generateSecret}, or a passphrase, in place of certificates. */
   secret?: string | Buffer | undefined;
+  /** Milliseconds. Default 10,000, which 0 means, too. */
+  handshakeTimeout?: number | undefined;
   /** Milliseconds without traffic before a connection's `timeout` event. Default 0: none. */
   timeout?: number | undefined;
   /** Connections whose handshake is not done; a further one is closed at once. Default 64. */

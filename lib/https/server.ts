@@ -18,7 +18,7 @@ import { TicketKeyFeed } from '../socket/ticket-key-source';
 import type { SniCallback } from '../socket/ticket-keys';
 import { ServerObserver } from './metrics';
 
-/** As tls.createServer() has it. */
+/** As tls.createServer() has it, also where it is told 0. */
 const HANDSHAKE_TIMEOUT_MS = 120_000;
 
 /** Node's own secure context, inside the public one. */
@@ -117,7 +117,7 @@ export class HttpsServer extends Server {
       const established = await acceptTls(takeDescriptor(tcp), this.#context(), {
         after: this.#ticketKeysReady,
         signal,
-        timeoutMs: this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS,
+        timeoutMs: this.#options.handshakeTimeout || HANDSHAKE_TIMEOUT_MS,
         address,
       });
       socket = serverSocket(established, 'certificate', this.#internals.requestCert, this.#options);

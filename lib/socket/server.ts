@@ -116,7 +116,8 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
     this.#acceptor = new Acceptor({
       context: this.#context as ServerContext,
       maxUnauthenticated,
-      handshakeTimeoutMs: handshakeTimeout,
+      // 0, too, is the default.
+      handshakeTimeoutMs: handshakeTimeout || undefined,
       onEstablished: (established) => this.#onEstablished(established),
       onRefused: (error, address) => this.emit('tlsClientError', error as KtlsError, address),
       onError: (error) => this.emit('error', error),
