@@ -16,10 +16,11 @@ import {
 } from '../credentials';
 import { escapeText, KtlsError } from '../errors';
 import type { ServerContext } from '../handshake/accept';
-import { TLS12_CIPHERS } from '../handshake/cipher';
+import { CIPHER_NAMES, TLS12_CIPHERS } from '../handshake/cipher';
 import type { ClientContext } from '../handshake/connect';
 import type { Refusal } from '../handshake/failure';
 import type { TlsSession } from '../handshake/tls-session';
+import { invalid } from './options';
 import type { TicketKeyRing } from './ticket-keys';
 
 /** What one process resumes is resumed by another of the same ticketKeys. */
@@ -29,14 +30,23 @@ export const SESSION_ID_CONTEXT = 'ktls-transfer sockets';
 const UNKNOWN_CIPHERS =
   '!SHA1:!SHA256:!SHA384:!MD5:!AESCCM:!AESCCM8:!ARIAGCM:!kRSA:!kDHE:!kPSK:!kECDHEPSK:!kDHEPSK:!kRSAPSK:!aNULL';
 
-/** Of a list without suites of TLS 1.2, nothing of that version is wanted: node:tls then has TLS 1.3 alone. */
+/**
+ * Of a list without suites of TLS 1.2, nothing of that version is wanted: node:tls then has TLS 1.3 alone.
+ *
+ * @throws ERR_KTLS_INVALID_OPTION where nothing is left
+ */
 function cipherList(ciphers: string | undefined): string {
   if (ciphers === undefined) return [...CERTIFICATE_CIPHERS, ...TLS12_CIPHERS].join(':');
-  const tls13Only = ciphers.split(':').every((name) => name.startsWith('TLS_'));
-  return tls13Only ? ciphers : `${ciphers}:${UNKNOWN_CIPHERS}`;
+  // Those of TLS 1.3 OpenSSL takes by their whole names only: none is left out by a rule.
+  const known = ciphers.split(':').filter((name) => !name.startsWith('TLS_') || isCipher(name));
+  if (known.length === 0) throw invalid('ciphers', `names no suite that kTLS sockets have: ${ciphers}`);
+  if (!known.every(isCipher)) known.push(UNKNOWN_CIPHERS);
+  return known.join(':');
 }
 
-/** TLS 1.3 and 1.2, with those suites only that the record layers know. */
+const isCipher = (name: string): boolean => (CIPHER_NAMES as string[]).includes(name);
+
+/** TLS 1.3 and 1.2, with those suites only that the record layers know. @throws ERR_KTLS_INVALID_OPTION */
 export function withKnownCiphers(options: SecureContextOptions): SecureContextOptions {
   return {
     minVersion: 'TLSv1.2',
@@ -47,8 +57,9 @@ export function withKnownCiphers(options: SecureContextOptions): SecureContextOp
 }
 
 export function socketSecureContext(options: SecureContextOptions): SecureContext {
+  const known = withKnownCiphers(options);
   try {
-    return createSecureContext(withKnownCiphers(options));
+    return createSecureContext(known);
   } catch (cause) {
     const message = `the TLS options cannot be used: ${escapeText((cause as Error).message)}`;
     throw new KtlsError('ERR_KTLS_INVALID_OPTION', message, { cause });

@@ -10,6 +10,7 @@ import {
 } from 'node:tls';
 import t from 'tap';
 
+import { createServer as createHttpsServer } from '../../lib/https';
 import {
   connect,
   createServer,
@@ -345,6 +346,35 @@ t.test('a secret stands in for certificates', async (t) => {
   await t.rejects(connect({ host: 'localhost', port, secret: generateSecret() }), {
     code: 'ERR_KTLS_WRONG_SECRET',
   });
+});
+
+t.test('a handshakeTimeout of 0 is the default, as in node:tls', async (t) => {
+  const { port } = await listen(t, { cert, key, handshakeTimeout: 0 });
+  (await connect({ host: 'localhost', port, ca })).destroy();
+  const https = createHttpsServer({ cert, key, handshakeTimeout: 0 }).listen(0, '127.0.0.1');
+  await once(https, 'listening');
+  t.teardown(() => https.close());
+  const { port: httpsPort } = https.address() as { port: number };
+  (await connect({ host: 'localhost', port: httpsPort, ca })).destroy();
+});
+
+t.test('of CCM, too, nothing is agreed on, in either version', async (t) => {
+  const ccm = 'TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256';
+  for (const ciphers of [
+    `${ccm}:TLS_AES_128_GCM_SHA256`,
+    `${ccm}:ECDHE-ECDSA-AES128-CCM:ECDHE-RSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256`,
+  ]) {
+    const { port } = await listen(t, { cert, key, ciphers });
+    const socket = connectTls({ host: 'localhost', port, ca, ciphers });
+    await once(socket, 'secureConnect');
+    t.equal(socket.getCipher().name, 'TLS_AES_128_GCM_SHA256');
+    socket.destroy();
+    const theirs = await nodeServer(t, { cert, key, ciphers }, () => {});
+    const client = await connect({ host: 'localhost', port: theirs, ca, ciphers });
+    t.equal(client.getCipher().name, 'TLS_AES_128_GCM_SHA256');
+    client.destroy();
+  }
+  t.throws(() => createServer({ cert, key, ciphers: ccm }), { code: 'ERR_KTLS_INVALID_OPTION' });
 });
 
 t.test('TLS 1.1 is refused cleanly at either end', async (t) => {
