@@ -32,7 +32,7 @@ Result<std::shared_ptr<BlockFile>> BlockFiles::announce(const wire::BlockFile& f
   file->metadata = {attributes.mode, attributes.uid, attributes.gid, attributes.mtime_seconds,
                     attributes.mtime_nanoseconds};
   Result<std::unique_ptr<fs::FileSink>> made =
-      directory_missing ? Status::system("openat", ENOENT, file->name)
+      directory_missing ? Status::system("openat", ENOENT)
                         : sink.create_file(header.directory, file->name, header.size);
   if (made.ok()) {
     file->sink = std::move(*made);

@@ -114,16 +114,4 @@ bool Receiver::first_announcement(uint32_t directory) {
   return true;
 }
 
-void Receiver::add_failed_directory(uint32_t directory) {
-  std::lock_guard lock(mutex_);
-  failed_directories_.insert(directory);
-  any_failed_directory_.store(true, std::memory_order_relaxed);
-}
-
-bool Receiver::is_failed_directory(uint32_t directory) const {
-  if (!any_failed_directory_.load(std::memory_order_relaxed)) return false;
-  std::lock_guard lock(mutex_);
-  return failed_directories_.contains(directory);
-}
-
 }  // namespace ktls::engine

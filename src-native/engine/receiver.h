@@ -5,12 +5,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "engine/block_files.h"
 #include "engine/crew.h"
+#include "engine/failed_directories.h"
 #include "engine/lost_names.h"
 #include "engine/pulse.h"
 #include "engine/session.h"
@@ -74,24 +74,21 @@ class Receiver {
   Status begin_commit(bool carries_entries);
   // True the first time for each directory.
   bool first_announcement(uint32_t directory);
-  void add_failed_directory(uint32_t directory);
-  bool is_failed_directory(uint32_t directory) const;
 
   const ReceiverOptions options_;
   const std::unique_ptr<Session> session_;
   const std::function<void()> connection_needed_;
   std::shared_ptr<fs::Sink> sink_;  // from run() on
   BlockFiles block_files_;
+  FailedDirectories failed_directories_;
   LostNames lost_names_;
   std::atomic<uint64_t> failed_{0};  // entries that could not be written
   std::atomic<bool> committed_{false};
-  std::atomic<bool> any_failed_directory_{false};  // spares the lock on the hot path
 
   mutable std::mutex mutex_;  // guards everything below
   uint32_t carrying_ = 0;     // connections that carry entries and have not said CONN_DONE
   bool committing_ = false;
   std::vector<bool> announced_;
-  std::set<uint32_t> failed_directories_;
 
   std::mutex workers_mutex_;  // guards workers_, and their lives while the pulse uses them
   std::set<ReceiverWorker*> workers_;

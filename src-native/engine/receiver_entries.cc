@@ -16,7 +16,15 @@ Status ReceiverWorker::carry_entries() {
   return Status();
 }
 
-bool ReceiverWorker::directory_failed(uint32_t id) const { return receiver_.is_failed_directory(id); }
+bool ReceiverWorker::directory_failed(uint32_t id) const {
+  return receiver_.failed_directories_.contains(id);
+}
+
+Status ReceiverWorker::missing_directory(const char* syscall, uint32_t directory,
+                                         const std::string& name) const {
+  return Status::system(syscall, ENOENT,
+                        receiver_.failed_directories_.path_of(directory, name, *receiver_.sink_));
+}
 
 Status ReceiverWorker::directory(Bytes payload) {
   Result<wire::DirectoryFrame> frame = wire::DirectoryFrame::parse(payload);
@@ -31,12 +39,14 @@ Status ReceiverWorker::directory(Bytes payload) {
   std::string name(frame->name);
   Status added =
       directory_failed(frame->parent)
-          ? Status::system("mkdirat", ENOENT, name)
+          ? missing_directory("mkdirat", frame->parent, name)
           : receiver_.sink_->add_directory(frame->id, frame->parent, name, from_wire(frame->attributes));
   if (!added.ok()) {
     // Where the transfer ends with it, each connection meets it itself: what is below must not be named
     // first.
-    if (receiver_.options_.continue_on_error) receiver_.add_failed_directory(frame->id);
+    if (receiver_.options_.continue_on_error) {
+      receiver_.failed_directories_.add(frame->id, frame->parent, name);
+    }
     return first ? name_lost(frame->parent, name, std::move(added)) : entry_failed(std::move(added));
   }
   if (first && frame->id != 0) session().directories.fetch_add(1, std::memory_order_relaxed);
@@ -55,7 +65,7 @@ Status ReceiverWorker::file_header(Bytes payload) {
   file_metadata_ = from_wire(file->attributes);
   hash_.reset();
   if (directory_failed(file_directory_)) {
-    return name_failed(file_directory_, file_name_, Status::system("openat", ENOENT, file_name_));
+    return name_failed(file_directory_, file_name_, missing_directory("openat", file_directory_, file_name_));
   }
   Result<std::unique_ptr<fs::FileSink>> made =
       receiver_.sink_->create_file(file_directory_, file_name_, file_size_);
@@ -95,7 +105,7 @@ Status ReceiverWorker::symlink(Bytes payload) {
   KTLS_TRY(carry_entries());
   std::string name(frame->name);
   Status made = directory_failed(frame->directory)
-                    ? Status::system("symlinkat", ENOENT, name)
+                    ? missing_directory("symlinkat", frame->directory, name)
                     : receiver_.sink_->symlink(frame->directory, name, std::string(frame->target),
                                                from_wire(frame->attributes));
   if (!made.ok()) return name_lost(frame->directory, name, std::move(made));
@@ -116,7 +126,7 @@ Status ReceiverWorker::hard_link(Bytes payload) {
 
 Status ReceiverWorker::make_hard_link(const wire::HardLinkFrame& frame, const std::string& name) {
   if (directory_failed(frame.directory) || directory_failed(frame.target_directory)) {
-    return Status::system("linkat", ENOENT, name);
+    return missing_directory("linkat", frame.directory, name);
   }
   Status target = receiver_.lost_names_.check(frame.target_directory, frame.target_name);
   if (!target.ok()) {
@@ -133,9 +143,11 @@ Status ReceiverWorker::block_file(Bytes payload) {
   if (!frame.ok()) return std::move(frame).status();
   KTLS_TRY(carry_entries());
   Status reason;
-  Result<std::shared_ptr<BlockFile>> file = receiver_.block_files_.announce(
-      *frame, *receiver_.sink_, directory_failed(frame->header.directory), &reason);
+  bool missing = directory_failed(frame->header.directory);
+  Result<std::shared_ptr<BlockFile>> file =
+      receiver_.block_files_.announce(*frame, *receiver_.sink_, missing, &reason);
   if (!file.ok()) return std::move(file).status();
+  if (missing && !reason.ok()) reason = missing_directory("openat", (*file)->directory, (*file)->name);
   return reason.ok() ? Status() : name_failed((*file)->directory, (*file)->name, std::move(reason));
 }
 

@@ -129,7 +129,7 @@ Result<ReceiverWorker::Small> ReceiverWorker::consume_small_file(Bytes pending, 
   file_name_.assign(file->name);
   Status written = hash_.check(pending.subspan(position, end->length));
   if (written.ok() && directory_failed(file->directory)) {
-    written = Status::system("openat", ENOENT, file->name);
+    written = missing_directory("openat", file->directory, file_name_);
   } else if (written.ok()) {
     written = receiver_.sink_->write_file(file->directory, file_name_, data, from_wire(file->attributes));
   } else if (written.is(Code::integrity)) {

@@ -71,6 +71,8 @@ class ReceiverWorker {
   Status write_in_turn(size_t count, uint64_t offset);
   // Whether the directory could not be made, so that its entries cannot be either.
   bool directory_failed(uint32_t id) const;
+  // What is said of such an entry.
+  Status missing_directory(const char* syscall, uint32_t directory, const std::string& name) const;
 
   // An entry could not be written: the sender is told, and the transfer goes on or ends as `onError`
   // says. What no honest sender does always ends it.

@@ -1,7 +1,17 @@
 // A destination that cannot take what comes: a full disk, no permission; and a source that cannot be read. Both ends
 // name the file, the call's error and its number.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
@@ -131,5 +141,36 @@ t.test('a tree with read-only folders is taken twice', async (t) => {
   for (const _ of ['first', 'second']) {
     t.match(asNobody(copying(source, root, secret)), { files: 1, skipped: [] });
     t.same(compareTrees(source, join(root, 'in'), ['owner']), []);
+  }
+});
+
+t.test('what is below a folder that cannot be made is named by its whole path', async (t) => {
+  const source = join(folder, 'deep');
+  mkdirSync(join(source, 'x', 'y', 'z'), { recursive: true });
+  for (const name of ['x/g', 'x/y/f', 'x/y/z/large'])
+    writeFileSync(join(source, name), Buffer.alloc(200_000));
+  symlinkSync('target', join(source, 'x', 'y', 'l'));
+  linkSync(join(source, 'x', 'g'), join(source, 'x', 'y', 'h'));
+  writeFileSync(join(source, 'x', 'y', 'small'), 'content');
+  for (const options of [{}, { blockThreshold: 100_000 }]) {
+    const root = join(folder, 'in the way');
+    mkdirSync(join(root, 'in'), { recursive: true });
+    writeFileSync(join(root, 'in', 'x'), 'content');
+    const went = await both(source, root, { onError: 'continue', connections: 1, ...options });
+    for (const end of [went.sent, went.received]) {
+      const paths = (end as TransferResult).skipped.map(({ path }) => path);
+      t.same(paths.sort(), [
+        'x',
+        'x/g',
+        'x/y',
+        'x/y/f',
+        'x/y/h',
+        'x/y/l',
+        'x/y/small',
+        'x/y/z',
+        'x/y/z/large',
+      ]);
+    }
+    rmSync(root, { recursive: true });
   }
 });
