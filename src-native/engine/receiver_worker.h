@@ -84,8 +84,8 @@ class ReceiverWorker {
   // Both with talking_ held.
   Status say_progress(const Patience& patience);
   bool progress_is_due() const;
-  // Renames everything into place, and tells the sender of directories whose attributes are refused. Where the
-  // transfer ends with such a one, it does when the rest is in place.
+  // Renames everything into place, and tells the sender of directories whose attributes are refused. Where
+  // the transfer ends with such a one, it does when the rest is in place.
   Status commit();
 
   Session& session() { return *receiver_.session_; }

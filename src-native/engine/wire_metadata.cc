@@ -7,9 +7,7 @@ wire::Attributes to_wire(const fs::Metadata& metadata) {
           metadata.mtime_nanoseconds};
 }
 
-wire::Attributes to_wire(const struct stat& attributes) {
-  return to_wire(fs::Metadata::of(attributes));
-}
+wire::Attributes to_wire(const struct stat& attributes) { return to_wire(fs::Metadata::of(attributes)); }
 
 fs::Metadata from_wire(const wire::Attributes& attributes) {
   return {attributes.mode, attributes.uid, attributes.gid, attributes.mtime_seconds,
