@@ -34,6 +34,13 @@ type Place = Buffer & { [REQUEST]?: Request };
 
 const lengthOf = (chunks: Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0);
 
+/** Where the next request's place is; behind the chunks where there is none. */
+function placeFrom(chunks: Buffer[], start: number): number {
+  let at = start;
+  while (at < chunks.length && (chunks[at] as Place)[REQUEST] === undefined) at++;
+  return at;
+}
+
 /**
  * For the relay, which takes the connection out of what this returns and reads on where the socket stopped. The
  * socket is then to be destroyed, which leaves the connection alone.
@@ -198,20 +205,42 @@ export class KtlsSocket extends SocketFacts {
 
   /** Chunks, and the files and KeyUpdates whose places some empty ones hold, in order. */
   #writeFrom(chunks: Buffer[], callback: Callback): void {
-    const at = chunks.findIndex((chunk) => chunk.length === 0 && (chunk as Place)[REQUEST] !== undefined);
-    if (at === -1) {
+    if (placeFrom(chunks, 0) === chunks.length) {
       this.#send(chunks, callback);
       return;
     }
-    const request = (chunks[at] as Place)[REQUEST] as Request;
-    const goOn: Callback = (error) =>
-      error ? callback(error) : this.#writeFrom(chunks.slice(at + 1), callback);
-    const head = chunks.slice(0, at);
+    let at = 0;
+    let ready = false;
+    let looping = false;
+    const goOn: Callback = (error) => {
+      if (error) {
+        callback(error);
+        return;
+      }
+      ready = true;
+      // What is done at once comes back to the loop: thousands that wait would be too many calls in each other.
+      if (looping) return;
+      looping = true;
+      while (ready) {
+        ready = false;
+        const head = chunks.slice(at, placeFrom(chunks, at));
+        at += head.length;
+        const request = (chunks[at++] as Place | undefined)?.[REQUEST];
+        if (request === undefined) this.#send(head, callback);
+        else this.#serve(request, head, goOn);
+      }
+      looping = false;
+    };
+    goOn();
+  }
+
+  /** What comes before a request, and the request. */
+  #serve(request: Request, head: Buffer[], callback: Callback): void {
     if (request instanceof KeyUpdate) {
-      this.#send(head, (error) => (error ? callback(error) : this.#updateKey(request, goOn)));
+      this.#send(head, (error) => (error ? callback(error) : this.#updateKey(request, callback)));
     } else if (request instanceof OpenRange && lengthOf(head) < SHARED_HEAD_BYTES) {
-      this.#transmit(request, head, goOn);
-    } else this.#send(head, (error) => (error ? callback(error) : this.#transmit(request, [], goOn)));
+      this.#transmit(request, head, callback);
+    } else this.#send(head, (error) => (error ? callback(error) : this.#transmit(request, [], callback)));
   }
 
   #send(chunks: Buffer[], callback: Callback): void {

@@ -317,6 +317,25 @@ t.test('whoever waits for more than came before such an end hears of it, and so 
   t.match(writer.errored, { code: 'ERR_KTLS_TRUNCATED' });
 });
 
+t.test('any number of KeyUpdates may wait for their turn', async (t) => {
+  const { client, server } = await pair(t, trust);
+  const count = 10_000;
+  const received = take(server, count);
+  client.cork();
+  const updates = Array.from({ length: count }, () => {
+    const update = client.updateKey();
+    // A peer need not bear many in a row.
+    client.write('x');
+    return update;
+  });
+  client.uncork();
+  // Where a kernel cannot change its keys each of them is told so.
+  for (const { reason } of (await Promise.allSettled(updates)) as PromiseRejectedResult[]) {
+    if (reason !== undefined) t.match(reason, { code: 'ERR_KTLS_KEY_UPDATE_UNSUPPORTED' });
+  }
+  t.equal(String(await received), 'x'.repeat(count));
+});
+
 t.test('addresses and states are those of the connection', async (t) => {
   const { client, server, listening } = await pair(t, trust);
   t.equal(client.remotePort, listening.port);
