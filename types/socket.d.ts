@@ -293,7 +293,7 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> implements AsyncD
   /** A further connection is closed when its handshake is done. */
   maxConnections: number | undefined;
   readonly listening: boolean;
-  /** As net.Server's. */
+  /** As net.Server's. @throws RangeError ERR_SOCKET_BAD_PORT */
   listen(port?: number, host?: string, backlog?: number, listener?: () => void): this;
   listen(port?: number, host?: string, listener?: () => void): this;
   listen(port?: number, listener?: () => void): this;

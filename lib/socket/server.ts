@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo, ListenOptions } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import { inspect } from 'node:util';
 
 import type { KtlsServerEvents, KtlsSocket as PublicSocket, ServerOptions } from '../../types/index';
 import type { KtlsError } from '../errors';
@@ -72,13 +73,13 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   /** As net.Server's: (port, host, backlog, callback), (options, callback). */
   listen(...given: unknown[]): this {
     const callback = typeof given.at(-1) === 'function' ? (given.pop() as () => void) : undefined;
-    if (callback) this.once('listening', callback);
     const { signal, ...options } = listenOptions(given);
     if (this.#run !== undefined || this.#closing) {
       throw Object.assign(new Error('Listen method has been called more than once without closing.'), {
         code: 'ERR_SERVER_ALREADY_LISTEN',
       });
     }
+    if (callback) this.once('listening', callback);
     const run = {};
     this.#run = run;
     this.#closeOn(signal, run);
@@ -222,15 +223,26 @@ export class KtlsServer extends EventEmitter<KtlsServerEvents> {
   }
 }
 
-/** What the forms of net.Server's listen() mean. */
+/** What the forms of net.Server's listen() mean. @throws ERR_SOCKET_BAD_PORT */
 function listenOptions([first, host, backlog]: unknown[]): ListenOptions {
-  if (typeof first === 'object' && first !== null) return first;
+  if (typeof first === 'object' && first !== null) {
+    const { port } = first as ListenOptions;
+    return port === undefined ? first : { ...first, port: portNumber(port) };
+  }
   if (typeof first === 'string' && Number.isNaN(Number(first))) return { path: first };
   return {
-    port: Number(first ?? 0),
+    port: portNumber(first ?? 0),
     ...(typeof host === 'string' ? { host } : {}),
     ...(typeof backlog === 'number' ? { backlog } : {}),
   };
+}
+
+function portNumber(given: unknown): number {
+  const port = Number(given);
+  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
+  throw Object.assign(new RangeError(`port should be >= 0 and < 65536: ${inspect(given)}`), {
+    code: 'ERR_SOCKET_BAD_PORT',
+  });
 }
 
 export function createServer(options: ServerOptions, listener?: ConnectionListener): KtlsServer {

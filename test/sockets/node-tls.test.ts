@@ -515,6 +515,17 @@ for (const [name, ticketKeys] of [
   });
 }
 
+t.test('a port that is none is thrown, as by tls.Server, which may listen then', async (t) => {
+  for (const server of [createServer({ cert, key }), createTlsServer({ cert, key })]) {
+    for (const port of [70_000, -1, 1.5, 'x1' as never]) {
+      t.throws(() => server.listen({ port }), { code: 'ERR_SOCKET_BAD_PORT' });
+    }
+    t.throws(() => server.listen(70_000), { code: 'ERR_SOCKET_BAD_PORT' });
+    await new Promise<void>((resolve) => server.listen('0' as never, resolve));
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
 t.test('an aborted signal closes a server that listens, which may listen again', async (t) => {
   const server = createServer({ cert, key });
   const first = new AbortController();
