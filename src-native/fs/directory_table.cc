@@ -18,7 +18,7 @@ constexpr size_t kPieceLength = 64;
 
 DirectoryTable::DirectoryTable(uint32_t anchor_id, Handle anchor, size_t max_open,
                                const TemporaryNames& names)
-    : anchor_id_(anchor_id), anchor_(std::move(anchor)), max_open_(max_open), names_(names) {
+    : anchor_id_(anchor_id), anchor_(std::move(anchor)), names_(names), budget_(max_open) {
   DirectoryNode node;
   node.parent = anchor_id;
   node.identity = anchor_->identity;
@@ -149,10 +149,12 @@ DirectoryTable::Handle DirectoryTable::cached(uint32_t id) {
 void DirectoryTable::cache(uint32_t id, Handle handle) {
   // Two threads may have opened it again at once.
   if (open_.contains(id)) return;
-  if (open_.size() >= max_open_) {
+  while (budget_.spent()) {
     open_.erase(recent_.back().first);
     recent_.pop_back();
+    budget_.closed();
   }
+  budget_.opened();
   recent_.emplace_front(id, std::move(handle));
   open_.emplace(id, recent_.begin());
 }

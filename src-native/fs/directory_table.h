@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/status.h"
+#include "fs/directory_budget.h"
 #include "fs/identity.h"
 #include "fs/metadata.h"
 #include "fs/temporary_name.h"
@@ -47,6 +48,7 @@ class DirectoryTable {
   using Handle = std::shared_ptr<const DirectoryHandle>;
 
   // `anchor` is the directory that was there already and that all others are below: never closed.
+  // Of the others at most `max_open` are kept open, and no more than DirectoryBudget lets.
   DirectoryTable(uint32_t anchor_id, Handle anchor, size_t max_open, const TemporaryNames& names);
 
   enum class Presence : uint8_t { absent, same, different };
@@ -89,13 +91,13 @@ class DirectoryTable {
 
   const uint32_t anchor_id_;
   const Handle anchor_;
-  const size_t max_open_;
   const TemporaryNames& names_;
 
   // Guards everything below. Never held during a system call, but for close() of what is evicted.
   mutable std::mutex mutex_;
   std::unordered_map<uint32_t, DirectoryNode> nodes_;
   using Recent = std::list<std::pair<uint32_t, Handle>>;
+  DirectoryBudget budget_;
   Recent recent_;  // the most recently used first
   std::unordered_map<uint32_t, Recent::iterator> open_;
 };

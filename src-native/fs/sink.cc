@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -53,11 +52,6 @@ bool reserves_cheaply(int fd) {
 
 SinkOptions within_limits(SinkOptions options) {
   options.max_directories = std::min(options.max_directories, TreeSink::kMaxDirectories);
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    options.max_open_directories = std::min<size_t>(options.max_open_directories, limit.rlim_cur / 4);
-  }
-  options.max_open_directories = std::max<size_t>(options.max_open_directories, 1);
   return options;
 }
 

@@ -34,7 +34,7 @@ struct SinkOptions {
   bool ownership = false;  // set uid and gid
   Sync sync = Sync::none;
   uint32_t max_directories = uint32_t{1} << 22;
-  // Descriptors kept open for directories; at most a quarter of RLIMIT_NOFILE is used.
+  // Descriptors kept open for directories; all sinks together use at most a quarter of RLIMIT_NOFILE.
   size_t max_open_directories = 512;
 };
 

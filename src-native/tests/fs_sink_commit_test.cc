@@ -265,3 +265,28 @@ TEST(descriptors_are_bounded_and_all_given_back) {
   }
   CHECK_EQ(open_descriptors(), before);
 }
+
+TEST(sinks_of_one_process_share_its_descriptors) {
+  Scratch root;
+  in_child([&] {
+    limit_descriptors(256);
+    size_t before = open_descriptors();
+    std::vector<std::shared_ptr<fs::Sink>> sinks;
+    constexpr size_t kSinks = 8;
+    for (size_t number = 0; number < kSinks; number++) {
+      sinks.push_back(open_sink(root / std::to_string(number)));
+      for (uint32_t id = 1; id <= 100; id++) {
+        CHECK_OK(sinks[number]->add_directory(id, 0, "d" + std::to_string(id), metadata(0755)));
+      }
+    }
+    // A quarter of the limit, and what each keeps in any case: its anchor, and one more.
+    CHECK(open_descriptors() <= before + 64 + 2 * kSinks);
+    for (const auto& sink : sinks) {
+      for (uint32_t id = 1; id <= 100; id++) CHECK_OK(sink->write_file(id, "f", bytes("x"), metadata(0644)));
+    }
+    CHECK(open_descriptors() <= before + 64 + 2 * kSinks);
+    for (const auto& sink : sinks) CHECK_OK(commit(*sink));
+    sinks.clear();
+    CHECK_EQ(open_descriptors(), before);
+  });
+}
