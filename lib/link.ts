@@ -22,11 +22,11 @@ export interface Link {
 
 /** Ownership of the descriptor moves to the link, also when it throws. */
 export function secureLink(established: Established, options: SecurityOptions, peer: string): Link {
-  const { fd, cipher, tx, rx, tls } = established;
+  const { fd, role, cipher, tx, rx, tls } = established;
   tls.destroy(); // it is cut off from the network already, and nobody asks it anything any more
   const { kernel = 'auto', maxRecordsPerKey } = options;
   const limit = maxRecordsPerKey === undefined ? {} : { maxRecordsPerKey };
-  const connection = new (native().Connection)({ fd, tls: { cipher, tx, rx, kernel, ...limit } });
+  const connection = new (native().Connection)({ fd, tls: { role, cipher, tx, rx, kernel, ...limit } });
   return { connection, record: connection.record, cipher, peer };
 }
 

@@ -36,6 +36,8 @@ export interface NativeConnectionOptions {
     tx: TrafficState;
     rx: TrafficState;
     kernel: KernelPolicy;
+    /** Which end of the handshake this one was; where it is not said, what either may be sent is accepted. */
+    role?: 'client' | 'server';
     /** KeyUpdate before this many records; 2^24 by default. */
     maxRecordsPerKey?: number;
   } | null;

@@ -39,6 +39,7 @@ export interface HandshakeBounds {
 /** A connection whose handshake is done. Whoever has it owns the descriptor, and shall destroy() `tls`. */
 export interface Established {
   fd: number;
+  role: Role;
   version: Version;
   /** What the record layer calls it: in TLS 1.2 the suite of TLS 1.3 that encrypts alike. */
   cipher: CipherName;
@@ -226,9 +227,10 @@ class Handshake {
       const feedTicket =
         party.role === 'client' ? keys.ticketFeeder((record) => channel.feed(record)) : undefined;
       const { address } = this.bounds;
+      const { role } = party;
       const durationMs = performance.now() - this.startedAt;
       const fd = channel.release();
-      established = { fd, version, cipher, tx, rx, tls, peerIdentity, address, durationMs, feedTicket };
+      established = { fd, role, version, cipher, tx, rx, tls, peerIdentity, address, durationMs, feedTicket };
     } catch (error) {
       this.fail(this.explain(error));
       return;

@@ -30,7 +30,7 @@ export async function connectingContext(options: ProxyConnectTlsOptions): Promis
 
 /** What a relay takes, out of what a handshake left. */
 export function tlsEnd(established: Established, kernel: KernelPolicy): NativeRelayEnd {
-  const { fd, cipher, tx, rx, tls } = established;
+  const { fd, role, cipher, tx, rx, tls } = established;
   tls.destroy();
-  return { fd, initial: Buffer.alloc(0), tls: { cipher, tx, rx, kernel } };
+  return { fd, initial: Buffer.alloc(0), tls: { role, cipher, tx, rx, kernel } };
 }

@@ -89,7 +89,7 @@ export class KtlsSocket extends SocketFacts {
 
   constructor(keys: SocketKeys, session: Session | undefined, options: SocketOptions = {}) {
     const { kernel = 'auto', maxRecordsPerKey, allowHalfOpen = false, highWaterMark } = options;
-    const { fd, cipher, version = 'TLSv1.3', tx, rx } = keys;
+    const { fd, role, cipher, version = 'TLSv1.3', tx, rx } = keys;
     super({ cipher, version }, session, {
       allowHalfOpen,
       emitClose: false,
@@ -97,7 +97,7 @@ export class KtlsSocket extends SocketFacts {
     });
     const limit = maxRecordsPerKey === undefined ? {} : { maxRecordsPerKey };
     this.native = new (native().Socket)(
-      { fd, tls: { cipher, version, tx, rx, kernel, ...limit } },
+      { fd, tls: { ...(role && { role }), cipher, version, tx, rx, kernel, ...limit } },
       (memory, start, end, lent) => this.#onRead(memory, start, end, lent),
       (error, alert) => this.#onEnd(error, alert),
       (error) => this.#onWritten(error),

@@ -15,6 +15,12 @@ tls::KernelPolicy kernel_policy(const std::string& name) {
   return tls::KernelPolicy::automatic;
 }
 
+tls::Role role_by_name(const std::string& name) {
+  if (name == "client") return tls::Role::client;
+  if (name == "server") return tls::Role::server;
+  return tls::Role::unknown;
+}
+
 }  // namespace
 
 std::optional<tls::TrafficState> traffic_state(const Napi::Object& keys, const Napi::Object& direction) {
@@ -48,6 +54,7 @@ Result<std::unique_ptr<tls::Connection>> create_connection(const Napi::Object& o
     return Status::fail(Code::invalid_option, "unknown cipher suite, or a secret of the wrong length");
   }
   wanted.kernel = kernel_policy(string_property(object, "kernel"));
+  wanted.role = role_by_name(string_property(object, "role"));
   if (auto limit = number_property(object, "maxRecordsPerKey")) {
     wanted.max_records_per_key = static_cast<uint64_t>(*limit);
   }

@@ -12,6 +12,7 @@ namespace ktls::test {
 using tls::Connection;
 using tls::ConnectionOptions;
 using tls::KernelPolicy;
+using tls::Role;
 
 inline std::shared_ptr<Cancel> cancel_flag() {
   Result<std::shared_ptr<Cancel>> made = Cancel::create();

@@ -243,6 +243,50 @@ TEST(tickets_that_nobody_wants_are_dropped) {
   CHECK_EQ(read_after_wait(*f.connection, into).value(), size_t{1});
 }
 
+// RFC 8446, 4.6.1: only servers send them. Of an end that does not know which one it is, both may be true.
+TEST(a_server_refuses_tickets) {
+  Faced f = faced(kSuite, {.kernel = KernelPolicy::off, .role = Role::server});
+  f.connection->on_ticket = [](Bytes) { CHECK(false); };
+  f.send(ContentType::handshake, handshake_message(4, 200));
+  check_refused(f, Code::bad_record, AlertDescription::unexpected_message);
+}
+
+TEST(tickets_without_end_are_refused_however_they_are_packed) {
+  for (Role role : {Role::client, Role::unknown}) {
+    for (size_t in_a_record : {1, 1000}) {
+      Faced f = faced(kSuite, {.kernel = KernelPolicy::off, .role = role});
+      size_t seen = 0;
+      f.connection->on_ticket = [&](Bytes) { ++seen; };
+      Buffer messages;
+      for (size_t i = 0; i < in_a_record; ++i) {
+        const Buffer ticket = handshake_message(4, 0);
+        messages.insert(messages.end(), ticket.begin(), ticket.end());
+      }
+      for (size_t sent = 0; sent < 33; sent += in_a_record) f.send(ContentType::handshake, messages);
+      check_refused(f, Code::bad_record, AlertDescription::unexpected_message);
+      CHECK_EQ(seen, size_t{32});
+    }
+  }
+}
+
+TEST(tickets_among_data_go_on_and_after_many_nobody_is_told_of_more) {
+  Faced f = faced(kSuite, {.kernel = KernelPolicy::off, .role = Role::client});
+  size_t seen = 0;
+  f.connection->on_ticket = [&](Bytes) { ++seen; };
+  Buffer messages;
+  for (int i = 0; i < 32; ++i) {
+    const Buffer ticket = handshake_message(4, 5);
+    messages.insert(messages.end(), ticket.begin(), ticket.end());
+  }
+  Buffer into(65536);
+  for (int i = 0; i < 40; ++i) {
+    f.send(ContentType::handshake, messages);
+    f.send(ContentType::application_data, bytes("x"));
+    CHECK_EQ(read_after_wait(*f.connection, into).value(), size_t{1});
+  }
+  CHECK_EQ(seen, size_t{1000});
+}
+
 TEST(control_records_without_end_are_refused) {
   Faced f = faced(kSuite, kUser);
   std::thread sender([&] {

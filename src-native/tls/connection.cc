@@ -41,12 +41,13 @@ const char* placement_name(Placement placement) {
   return "unknown";
 }
 
-Connection::Connection(Fd fd, RecordReport report, ProtocolVersion version, uint64_t max_records_per_key,
+Connection::Connection(Fd fd, RecordReport report, ProtocolVersion version, const ConnectionOptions& options,
                        std::unique_ptr<RecordWriter> writer, std::unique_ptr<RecordReader> reader)
     : fd_(std::move(fd)),
       report_(std::move(report)),
       version_(version),
-      max_records_per_key_(std::clamp(max_records_per_key, kReservedRecords + 1, kMaxRecordsPerKey)),
+      role_(options.role),
+      max_records_per_key_(std::clamp(options.max_records_per_key, kReservedRecords + 1, kMaxRecordsPerKey)),
       reader_(std::move(reader)),
       writer_(std::move(writer)) {}
 

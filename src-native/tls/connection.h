@@ -21,6 +21,10 @@ namespace ktls::tls {
 
 enum class KernelPolicy : uint8_t { automatic, require, off };
 
+// Which end of the handshake this one was. `unknown`, where whoever made it does not say: what either may be
+// sent is accepted.
+enum class Role : uint8_t { unknown, client, server };
+
 // Readable on every socket and in every result.
 struct RecordReport {
   Placement tx;
@@ -30,6 +34,7 @@ struct RecordReport {
 
 struct ConnectionOptions {
   KernelPolicy kernel = KernelPolicy::automatic;
+  Role role = Role::unknown;
   // At least 2; at most kMaxRecordsPerKey.
   uint64_t max_records_per_key = kMaxRecordsPerKey;
   // Bytes of ciphertext that our own record layer takes by one recv, in memory that the connection keeps.
@@ -113,12 +118,12 @@ class Connection {
   Status write_all(Bytes data, const Patience& patience);
   Status flush_all(const Patience& patience);
 
-  // A NewSessionTicket message (RFC 8446, 4.6.1), whole, for whoever keeps sessions; called from read().
-  // May be empty. To be set before the first read().
+  // A NewSessionTicket message (RFC 8446, 4.6.1), whole, for whoever keeps sessions; called from read(), for
+  // no more than the first thousand. May be empty. To be set before the first read().
   std::function<void(Bytes)> on_ticket;
 
  private:
-  Connection(Fd fd, RecordReport report, ProtocolVersion version, uint64_t max_records_per_key,
+  Connection(Fd fd, RecordReport report, ProtocolVersion version, const ConnectionOptions& options,
              std::unique_ptr<RecordWriter> writer, std::unique_ptr<RecordReader> reader);
 
   // With write_mutex_ held.
@@ -130,6 +135,7 @@ class Connection {
   Status handle_control(ContentType type, Bytes content);
   Status handle_alert(Bytes content);
   Status handle_handshake(Bytes content);
+  Status handle_ticket(Bytes message);
   Status handle_key_update(Bytes message);
   Status handle_tls12_message(HandshakeType type);
   // What the peer did wrong: tells it, and returns the Status.
@@ -139,12 +145,15 @@ class Connection {
   const Fd fd_;
   const RecordReport report_;
   const ProtocolVersion version_;
+  const Role role_;
   const uint64_t max_records_per_key_;
 
   // The reading thread's.
   const std::unique_ptr<RecordReader> reader_;
   HandshakeMessages messages_;
   size_t control_records_ = 0;  // in a row
+  size_t tickets_in_a_row_ = 0;
+  size_t tickets_ = 0;
   Status read_failure_;
   int peer_alert_ = -1;
 

@@ -106,9 +106,8 @@ Result<std::unique_ptr<Connection>> Connection::create(Fd fd, const TrafficState
     if (!protection.ok()) return protection.status();
     reader = std::make_unique<UserReader>(fd.get(), std::move(*protection), options.receive_buffer);
   }
-  return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), tx.version,
-                                                    options.max_records_per_key, std::move(writer),
-                                                    std::move(reader)));
+  return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), tx.version, options,
+                                                    std::move(writer), std::move(reader)));
 }
 
 Result<std::unique_ptr<Connection>> Connection::create_plain(Fd fd) {
@@ -117,7 +116,8 @@ Result<std::unique_ptr<Connection>> Connection::create_plain(Fd fd) {
   auto reader = std::make_unique<PlainReader>(fd.get());
   RecordReport report = {Placement::none, Placement::none, "no encryption: it was asked for, as insecure"};
   return std::unique_ptr<Connection>(new Connection(std::move(fd), std::move(report), ProtocolVersion::tls13,
-                                                    kMaxRecordsPerKey, std::move(writer), std::move(reader)));
+                                                    ConnectionOptions(), std::move(writer),
+                                                    std::move(reader)));
 }
 
 }  // namespace ktls::tls

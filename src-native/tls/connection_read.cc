@@ -7,6 +7,10 @@ namespace {
 
 // Control records are rare beside data; a peer that sends nothing else only keeps this side busy.
 constexpr size_t kMaxControlRecords = 1000;
+// Servers send two or so. A record has room for thousands, each of which costs more than its few bytes did.
+constexpr size_t kMaxTicketsInARow = 32;
+// Whoever keeps sessions has use for the latest few.
+constexpr size_t kMaxTickets = 1000;
 
 }  // namespace
 
@@ -31,7 +35,7 @@ Result<size_t> Connection::read(MutableBytes into) {
       status =
           fatal(AlertDescription::unexpected_message, "application data came inside a handshake message");
     } else {
-      control_records_ = 0;
+      control_records_ = tickets_in_a_row_ = 0;
       return received->length;
     }
     if (!status.ok()) {
@@ -44,7 +48,7 @@ Result<size_t> Connection::read(MutableBytes into) {
 Result<size_t> Connection::splice_to(int pipe, size_t count) {
   if (!read_failure_.ok() || messages_.has_pending()) return Status::of(Code::unsupported);
   Result<size_t> moved = reader_->splice_to(pipe, count);
-  if (moved.ok()) control_records_ = 0;
+  if (moved.ok()) control_records_ = tickets_in_a_row_ = 0;
   return moved;
 }
 
@@ -90,7 +94,7 @@ Status Connection::handle_handshake(Bytes content) {
     }
     switch (type) {
       case HandshakeType::new_session_ticket:
-        if (on_ticket) on_ticket(*message);
+        KTLS_TRY(handle_ticket(*message));
         break;
       case HandshakeType::key_update:
         KTLS_TRY(handle_key_update(*message));
@@ -99,6 +103,19 @@ Status Connection::handle_handshake(Bytes content) {
         return fatal(AlertDescription::unexpected_message, "a handshake message may not come here");
     }
   }
+}
+
+Status Connection::handle_ticket(Bytes message) {
+  if (role_ == Role::server) {
+    return fatal(AlertDescription::unexpected_message,
+                 "a client sent a session ticket, which only servers do");
+  }
+  if (++tickets_in_a_row_ > kMaxTicketsInARow) {
+    return fatal(AlertDescription::unexpected_message, "too many session tickets in a row");
+  }
+  if (on_ticket && tickets_ < kMaxTickets) on_ticket(message);
+  ++tickets_;
+  return {};
 }
 
 // The peer asks for a renegotiation: told no by a warning, it may go on without (RFC 5246, 7.2.2).

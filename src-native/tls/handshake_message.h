@@ -32,7 +32,7 @@ struct KeyUpdateMessage {
 class HandshakeMessages {
  public:
   // The content of one more record. The view need not outlive the call.
-  void add(Bytes content) { pending_.insert(pending_.end(), content.begin(), content.end()); }
+  void add(Bytes content);
   // The next message, header included, valid until the next call of add() or next(); empty when none
   // is whole. bad_record when one claims to be longer than kMaxHandshakeMessage.
   Result<Bytes> next();
