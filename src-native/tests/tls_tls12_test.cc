@@ -15,6 +15,9 @@ using namespace ktls::tls;
 
 namespace {
 
+constexpr uint8_t kHelloRequest[] = {0, 0, 0, 0};
+constexpr uint8_t kClientHello[] = {1, 0, 0, 2, 3, 3};
+
 TrafficState tls12_state(CipherSuite suite, uint8_t seed = 1) {
   TrafficState state = sample_state(suite, seed, 1);
   state.version = ProtocolVersion::tls12;
@@ -22,13 +25,12 @@ TrafficState tls12_state(CipherSuite suite, uint8_t seed = 1) {
 }
 
 struct Faced12 {
-  explicit Faced12(CipherSuite suite) : Faced12(suite, tcp_pair()) {}
-  Faced12(CipherSuite suite, net::SocketPair pair)
+  explicit Faced12(CipherSuite suite, const ConnectionOptions& options = {.kernel = KernelPolicy::off})
+      : Faced12(suite, options, tcp_pair()) {}
+  Faced12(CipherSuite suite, const ConnectionOptions& options, net::SocketPair pair)
       : peer(std::move(pair.second)),
         to_connection(tls12_state(suite, 2)),
         from_connection(user_reader(peer.get(), tls12_state(suite, 1))) {
-    ConnectionOptions options;
-    options.kernel = KernelPolicy::off;
     Result<std::unique_ptr<Connection>> made =
         Connection::create(std::move(pair.first), tls12_state(suite, 1), tls12_state(suite, 2), options);
     CHECK_OK(made);
@@ -77,9 +79,7 @@ TEST(the_explicit_nonce_counts_on_and_is_sent) {
 }
 
 TEST(a_renegotiation_is_refused_by_a_warning_and_data_goes_on) {
-  const uint8_t hello_request[] = {0, 0, 0, 0};
-  const uint8_t client_hello[] = {1, 0, 0, 2, 3, 3};
-  for (Bytes asked : {Bytes(hello_request), Bytes(client_hello)}) {
+  for (Bytes asked : {Bytes(kHelloRequest), Bytes(kClientHello)}) {
     Faced12 faced(CipherSuite::aes_128_gcm_sha256);
     send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, asked));
     send_raw(faced.peer.get(), faced.to_connection.record(ContentType::application_data, bytes("on")));
@@ -94,6 +94,63 @@ TEST(a_renegotiation_is_refused_by_a_warning_and_data_goes_on) {
     CHECK_OK(faced.connection->write(bytes("answer")));
     CHECK_EQ(next_record(faced.from_connection, faced.peer.get(), into).length, size_t{6});
   }
+}
+
+TEST(a_renegotiation_is_refused_once_and_asked_for_too_often_ends_the_connection) {
+  Faced12 faced(CipherSuite::aes_128_gcm_sha256);
+  Buffer thrice;
+  for (int i = 0; i < 3; ++i) thrice.insert(thrice.end(), std::begin(kHelloRequest), std::end(kHelloRequest));
+  send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, thrice));
+  send_raw(faced.peer.get(), faced.to_connection.record(ContentType::application_data, bytes("on")));
+  Buffer into(65536);
+  CHECK_EQ(read_after_wait(*faced.connection, into).value(), size_t{2});
+  CHECK_EQ(next_record(faced.from_connection, faced.peer.get(), into).control[1], uint8_t{100});
+  CHECK_CODE(faced.from_connection.read(into), would_block);
+  send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, kHelloRequest));
+  CHECK_CODE(read_after_wait(*faced.connection, into), bad_record);
+  RecordReader::Received told = next_record(faced.from_connection, faced.peer.get(), into);
+  CHECK(Buffer(told.control.begin(), told.control.end()) == Buffer({2, 10}));
+  CHECK_CODE(faced.from_connection.read(into), would_block);
+}
+
+TEST(only_clients_are_asked_by_hello_request_and_only_servers_by_client_hello) {
+  for (Role role : {Role::client, Role::server}) {
+    const bool client = role == Role::client;
+    const Bytes right = client ? Bytes(kHelloRequest) : Bytes(kClientHello);
+    const Bytes wrong = client ? Bytes(kClientHello) : Bytes(kHelloRequest);
+    Faced12 faced(CipherSuite::aes_128_gcm_sha256, {.kernel = KernelPolicy::off, .role = role});
+    send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, right));
+    send_raw(faced.peer.get(), faced.to_connection.record(ContentType::application_data, bytes("on")));
+    Buffer into(65536);
+    CHECK_EQ(read_after_wait(*faced.connection, into).value(), size_t{2});
+    send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, wrong));
+    CHECK_CODE(read_after_wait(*faced.connection, into), bad_record);
+  }
+}
+
+// Four records: two of data, the refusal, and what is kept for close_notify.
+TEST(a_refusal_counts_among_the_records_of_its_key) {
+  Faced12 faced(CipherSuite::aes_128_gcm_sha256, {.kernel = KernelPolicy::off, .max_records_per_key = 4});
+  CHECK_OK(faced.connection->write(bytes("x")));
+  send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, kHelloRequest));
+  send_raw(faced.peer.get(), faced.to_connection.record(ContentType::application_data, bytes("on")));
+  Buffer into(65536);
+  CHECK_EQ(read_after_wait(*faced.connection, into).value(), size_t{2});
+  CHECK_OK(faced.connection->write(bytes("x")));
+  CHECK_CODE(faced.connection->write(bytes("x")), limit);
+  CHECK_OK(faced.connection->close_notify());
+}
+
+TEST(with_a_key_that_is_spent_a_renegotiation_gets_no_answer) {
+  Faced12 faced(CipherSuite::aes_128_gcm_sha256, {.kernel = KernelPolicy::off, .max_records_per_key = 2});
+  CHECK_OK(faced.connection->write(bytes("x")));
+  send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, kHelloRequest));
+  send_raw(faced.peer.get(), faced.to_connection.record(ContentType::application_data, bytes("on")));
+  Buffer into(65536);
+  CHECK_EQ(read_after_wait(*faced.connection, into).value(), size_t{2});
+  CHECK_OK(faced.connection->close_notify());
+  CHECK_EQ(next_record(faced.from_connection, faced.peer.get(), into).length, size_t{1});
+  CHECK_EQ(next_record(faced.from_connection, faced.peer.get(), into).control[1], uint8_t{0});
 }
 
 TEST(a_warning_is_passed_over_and_other_messages_end_the_connection) {

@@ -138,6 +138,7 @@ class Connection {
   Status handle_ticket(Bytes message);
   Status handle_key_update(Bytes message);
   Status handle_tls12_message(HandshakeType type);
+  Status refuse_renegotiation();
   // What the peer did wrong: tells it, and returns the Status.
   Status fatal(AlertDescription alert, Status status);
   Status fatal(AlertDescription alert, const char* what);
@@ -154,6 +155,7 @@ class Connection {
   size_t control_records_ = 0;  // in a row
   size_t tickets_in_a_row_ = 0;
   size_t tickets_ = 0;
+  size_t renegotiations_ = 0;  // that the peer asked for
   Status read_failure_;
   int peer_alert_ = -1;
 

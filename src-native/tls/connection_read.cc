@@ -11,6 +11,8 @@ constexpr size_t kMaxControlRecords = 1000;
 constexpr size_t kMaxTicketsInARow = 32;
 // Whoever keeps sessions has use for the latest few.
 constexpr size_t kMaxTickets = 1000;
+// One that was told no does not ask again; a few may be on their way before it hears that.
+constexpr size_t kMaxRenegotiations = 3;
 
 }  // namespace
 
@@ -118,18 +120,31 @@ Status Connection::handle_ticket(Bytes message) {
   return {};
 }
 
-// The peer asks for a renegotiation: told no by a warning, it may go on without (RFC 5246, 7.2.2).
+// A server asks for a renegotiation by HelloRequest, a client by ClientHello (RFC 5246, 7.4.1).
 Status Connection::handle_tls12_message(HandshakeType type) {
-  if (type != HandshakeType::hello_request && type != HandshakeType::client_hello) {
-    return fatal(AlertDescription::unexpected_message, "a handshake message may not come here");
+  const bool asks = (type == HandshakeType::hello_request && role_ != Role::server) ||
+                    (type == HandshakeType::client_hello && role_ != Role::client);
+  if (!asks) return fatal(AlertDescription::unexpected_message, "a handshake message may not come here");
+  if (++renegotiations_ > kMaxRenegotiations) {
+    return fatal(AlertDescription::unexpected_message, "the peer asks for a renegotiation again and again");
   }
+  // Once: an answer to each would be several times as long as the question.
+  return renegotiations_ == 1 ? refuse_renegotiation() : Status();
+}
+
+// By a warning, after which the peer may go on without (RFC 5246, 7.2.2). As far as it goes: where there is
+// no room for it, or no record left under the key, the question stays without an answer, which is one, too.
+Status Connection::refuse_renegotiation() {
   std::lock_guard lock(write_mutex_);
   if (closed_ || !write_failure_.ok()) return {};
+  if (allowance_ == 0) allowance_ = records_left();
+  if (allowance_ == 0) return {};
   const uint8_t content[] = {static_cast<uint8_t>(AlertLevel::warning),
                              static_cast<uint8_t>(AlertDescription::no_renegotiation)};
-  // As far as it goes: without room for it the peer's question stays without an answer, which is one, too.
   Status sent = writer_->write_control(ContentType::alert, content);
-  return sent.is(Code::would_block) ? Status() : sent;
+  if (sent.is(Code::would_block)) return {};
+  --allowance_;
+  return sent;
 }
 
 Status Connection::handle_key_update(Bytes message) {

@@ -1,7 +1,8 @@
 // The handshake messages that may come after the handshake, and those that may not: too many of them, or at the
-// wrong end (RFC 8446, 4.6.1).
+// wrong end (RFC 8446, 4.6.1; RFC 5246, 7.4.1).
 import { once } from 'node:events';
 import { connect as dial, Socket } from 'node:net';
+import type { SecureVersion } from 'node:tls';
 import t, { type Test } from 'tap';
 
 import { connectTls, dialSocket } from '../../lib/handshake/connect';
@@ -13,6 +14,7 @@ import { socketClientContext, socketSecureContext } from '../../lib/socket/conte
 import { placements } from '../helpers/guest';
 import { rawServer } from '../helpers/raw-server';
 import { listen as listenRaw, openContext } from '../helpers/tls-pair';
+import { until } from '../helpers/until';
 import { credentials, failure, listen, PATIENCE_MS } from './support';
 
 const trust = credentials(t);
@@ -23,6 +25,8 @@ const HANDSHAKE = 22;
 /** The same message as often as a record has room for it. */
 const filled = (message: string) => Buffer.alloc(16_384, message, 'hex');
 const EMPTY_TICKET = '04000000';
+const CLIENT_HELLO = '01000000';
+const HELLO_REQUEST = '00000000';
 
 /** What has the other end's keys, and seals whatever a test wants. */
 function forge(t: Test, established: Established) {
@@ -38,15 +42,15 @@ function forge(t: Test, established: Established) {
 }
 
 /** A client by hand, of a server. */
-async function forgedClient(t: Test, port: number) {
-  const context = await socketClientContext({ ca });
+async function forgedClient(t: Test, port: number, maxVersion: SecureVersion = 'TLSv1.3') {
+  const context = await socketClientContext({ ca, maxVersion });
   const bounds = { host: 'localhost', timeoutMs: PATIENCE_MS };
   return forge(t, await connectTls(await dialSocket('127.0.0.1', port), context, bounds));
 }
 
 /** A server by hand, for one client. */
-async function forgedServer(t: Test) {
-  const context = openContext(() => socketSecureContext({ cert, key }));
+async function forgedServer(t: Test, maxVersion: SecureVersion = 'TLSv1.3') {
+  const context = openContext(() => socketSecureContext({ cert, key, maxVersion }));
   const { port, next } = await listenRaw(t, context);
   return { port, next: async () => forge(t, await next()) };
 }
@@ -94,6 +98,36 @@ for (const kernel of placements) {
         }
         for (let records = 0; records < 20; records++) peer.send(HANDSHAKE, filled(EMPTY_TICKET));
         t.match((await failed)[0], { code: 'ERR_KTLS_BAD_RECORD', message: /ticket/ });
+      }
+    });
+
+    t.test('TLS 1.2: a client that asks for one renegotiation after another is told no once', async (t) => {
+      const { port, next } = await listen(t, { cert, key, kernel });
+      const client = await forgedClient(t, port, 'TLSv1.2');
+      const end = await next();
+      let answered = 0;
+      client.socket.on('data', (data) => {
+        answered += data.length;
+      });
+      client.send(HANDSHAKE, Buffer.alloc(12, CLIENT_HELLO, 'hex'));
+      await until(() => answered > 0, 'the first is answered');
+      for (let records = 0; records < 20; records++) client.send(HANDSHAKE, filled(CLIENT_HELLO));
+      t.match(await failure(end), { code: 'ERR_KTLS_BAD_RECORD', message: /renegotiation/ });
+      // The warning, and the fatal alert.
+      t.ok(answered < 100, `${answered} bytes`);
+    });
+
+    t.test('TLS 1.2: nor does a client take part in one, and it knows who asks how', async (t) => {
+      const { port, next } = await forgedServer(t, 'TLSv1.2');
+      for (const [message, why] of [
+        [HELLO_REQUEST, /renegotiation/],
+        [CLIENT_HELLO, /may not come here/],
+      ] as const) {
+        const dialled = connect({ host: 'localhost', port, ca, kernel });
+        const server = await next();
+        const client = await dialled;
+        server.send(HANDSHAKE, filled(message));
+        t.match(await failure(client), { code: 'ERR_KTLS_BAD_RECORD', message: why });
       }
     });
   });
