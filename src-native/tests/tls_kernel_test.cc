@@ -208,6 +208,51 @@ TEST(a_ticket_is_handed_over_whole_whatever_the_room) {
   }
 }
 
+TEST(an_empty_record_before_a_control_record_is_no_end) {
+  for (size_t room : {size_t{1}, size_t{100'000}}) {
+    for (size_t empty : {size_t{1}, size_t{5}}) {
+      Faced f = faced(CipherSuite::aes_128_gcm_sha256, kKernel);
+      size_t tickets = 0;
+      f.connection->on_ticket = [&](Bytes) { ++tickets; };
+      // In one piece, or the kernel would pass over the empty one by itself.
+      Buffer all;
+      const auto add = [&](ContentType type, Bytes content) {
+        const Buffer record = f.forge.record(type, content);
+        all.insert(all.end(), record.begin(), record.end());
+      };
+      for (ContentType type : {ContentType::handshake, ContentType::application_data, ContentType::alert}) {
+        for (size_t i = 0; i < empty; ++i) add(ContentType::application_data, {});
+        if (type == ContentType::handshake) add(type, hex("04 000002 0102"));
+        if (type == ContentType::application_data) add(type, bytes("x"));
+        if (type == ContentType::alert) add(type, hex("01 00"));
+      }
+      send_raw(f.peer.get(), all);
+      Buffer into(room);
+      CHECK_EQ(read_after_wait(*f.connection, into).value(), size_t{1});
+      CHECK_EQ(tickets, size_t{1});
+      CHECK_CODE(read_after_wait(*f.connection, into), end_of_stream);
+    }
+  }
+}
+
+TEST(an_end_behind_an_empty_record_is_truncated) {
+  Faced f = faced(CipherSuite::aes_128_gcm_sha256, kKernel);
+  f.send(ContentType::application_data, {});
+  f.peer.reset();
+  Buffer into(100);
+  CHECK_CODE(read_after_wait(*f.connection, into), truncated);
+}
+
+TEST(an_empty_control_record_is_refused) {
+  for (ContentType type : {ContentType::handshake, ContentType::alert}) {
+    Faced f = faced(CipherSuite::aes_128_gcm_sha256, kKernel);
+    f.send(type, {});
+    Buffer into(65536);
+    CHECK_CODE(read_after_wait(*f.connection, into), bad_record);
+    check_alert(f, AlertDescription::unexpected_message);
+  }
+}
+
 TEST(bad_records_are_refused_with_the_fitting_alert) {
   struct Case {
     Buffer raw;

@@ -69,10 +69,22 @@ Result<RecordReader::Received> KernelReader::receive(MutableBytes into) {
         header != nullptr && header->cmsg_level == SOL_TLS && header->cmsg_type == TLS_GET_RECORD_TYPE;
     const auto type = typed ? static_cast<ContentType>(*CMSG_DATA(header)) : ContentType::application_data;
     const auto length = static_cast<size_t>(received);
-    if (type != ContentType::application_data) return Received{type, 0, into.first(length)};
-    if (length == 0) return Status::of(Code::end_of_stream);
-    return Received{type, length, {}};
+    if (length > 0) {
+      empty_ = 0;
+      if (type == ContentType::application_data) return Received{type, length, {}};
+      return Received{type, 0, into.first(length)};
+    }
+    // An empty record has a type, which the end of the stream has not.
+    if (!typed) return Status::of(Code::end_of_stream);
+    if (type != ContentType::application_data) return refuse("a control record is empty");
+    if (++empty_ > kMaxEmptyRecords) return refuse("too many empty records in a row");
   }
+}
+
+Status KernelReader::refuse(const char* what) {
+  alert_ = AlertDescription::unexpected_message;
+  failure_ = Status::fail(Code::bad_record, what);
+  return failure_;
 }
 
 Status KernelReader::failed(int error_number) {

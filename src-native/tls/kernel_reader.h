@@ -25,6 +25,7 @@ class KernelReader final : public RecordReader {
 
  private:
   Result<Received> receive(MutableBytes into);
+  Status refuse(const char* what);
   Status failed(int error_number);
 
   const int fd_;
@@ -33,6 +34,8 @@ class KernelReader final : public RecordReader {
   // For callers with less room than a record has: made at the first of them.
   std::unique_ptr<uint8_t[]> staging_;
   Bytes leftover_;  // of application data, in staging_
+  // Empty records in a row that the kernel showed: some it passes over by itself.
+  size_t empty_ = 0;
   Status failure_;
   AlertDescription alert_ = AlertDescription::internal_error;
 };

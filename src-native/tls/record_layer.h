@@ -23,6 +23,10 @@ enum class ContentType : uint8_t {
   application_data = 23,
 };
 
+// Empty records are allowed (RFC 8446, 5.1: against traffic analysis), but a peer that sends nothing else
+// keeps this side busy for nothing: in a row.
+inline constexpr size_t kMaxEmptyRecords = 1000;
+
 // Who encrypts. `none`: nobody, the connection has no TLS.
 enum class Placement : uint8_t { kernel, user, none };
 

@@ -11,10 +11,6 @@ namespace ktls::tls {
 
 namespace {
 
-// Empty records are allowed (RFC 8446, 5.1: against traffic analysis), but a peer that sends nothing
-// else keeps this side busy for nothing.
-constexpr size_t kMaxEmptyRecords = 1000;
-
 thread_local SpareBuffer spare;
 
 bool is_content_type(uint8_t type) {
