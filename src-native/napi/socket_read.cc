@@ -52,6 +52,7 @@ void Socket::read_available(bool polled) {
     Result<size_t> got = connection.read(room);
     if (!deliver_tickets()) return;
     if (got.ok()) {
+      if (*got == 0) continue;
       if (!deliver(*got)) return;
       // What comes with a little is rare: if it does, the loop says so, for less than asking here costs.
       if (polled && *got <= kLent && !connection.has_buffered()) return;

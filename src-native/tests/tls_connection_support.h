@@ -63,11 +63,12 @@ inline Faced faced(CipherSuite suite, const ConnectionOptions& options) {
           RecordForge(sample_state(suite, kSeedOfB)), user_reader(peer, sample_state(suite, kSeedOfA))};
 }
 
-// What read() says once something has come.
+// What read() says once something has come, tickets apart.
 inline Result<size_t> read_after_wait(Connection& connection, MutableBytes into) {
   for (;;) {
     if (!connection.has_buffered()) wait_readable(connection.fd());
     Result<size_t> got = connection.read(into);
+    if (got.ok() && *got == 0) continue;
     if (!got.is(Code::would_block)) return got;
   }
 }

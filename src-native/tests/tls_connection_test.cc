@@ -235,6 +235,19 @@ TEST(tickets_arrive_whole_whether_they_share_records_or_span_them) {
   }
 }
 
+TEST(what_follows_a_ticket_is_not_read_before_its_hearer_has_returned) {
+  Faced f = faced(kSuite, kUser);
+  bool told = false;
+  f.connection->on_ticket = [&](Bytes) { told = true; };
+  f.send(ContentType::handshake, handshake_message(4, 200));
+  f.send(ContentType::application_data, bytes("x"));
+  wait_readable(f.connection->fd());
+  Buffer into(65536);
+  CHECK_EQ(f.connection->read(into).value(), size_t{0});
+  CHECK(told);
+  CHECK_EQ(read_after_wait(*f.connection, into).value(), size_t{1});
+}
+
 TEST(tickets_that_nobody_wants_are_dropped) {
   Faced f = faced(kSuite, kUser);
   f.send(ContentType::handshake, handshake_message(4, 200));

@@ -74,7 +74,8 @@ class Connection {
   // answered at the next write), tickets go to on_ticket, an alert other than close_notify becomes
   // Code::alert with the alert's name. end_of_stream after close_notify; truncated when TCP ends
   // without it; would_block when nothing is there. An error that RFC 8446 calls fatal is told to the
-  // peer by an alert, once, and ends the writing side too. Every error but would_block stays.
+  // peer by an alert, once, and ends the writing side too. Every error but would_block stays. 0 when tickets
+  // went to on_ticket: what follows them is left to the next call.
   Result<size_t> read(MutableBytes into);
   // Application data into a pipe, where RX is the kernel's. would_block when nothing is there, or the
   // pipe is full; unsupported when only read() can go on: call that once, then this again.
@@ -154,7 +155,7 @@ class Connection {
   HandshakeMessages messages_;
   size_t control_records_ = 0;  // in a row
   size_t tickets_in_a_row_ = 0;
-  size_t tickets_ = 0;
+  size_t tickets_ = 0;  // that went to on_ticket
   size_t renegotiations_ = 0;  // that the peer asked for
   Status read_failure_;
   int peer_alert_ = -1;

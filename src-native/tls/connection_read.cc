@@ -32,7 +32,10 @@ Result<size_t> Connection::read(MutableBytes into) {
     } else if (!received.ok()) {
       status = fatal(reader_->alert(), received.status());
     } else if (received->type != ContentType::application_data) {
+      const size_t tickets = tickets_;
       status = handle_control(received->type, received->control);
+      // Whoever is told of them may give the connection away, and would lose what was read behind them.
+      if (status.ok() && tickets_ > tickets) return size_t{0};
     } else if (messages_.has_pending()) {
       status =
           fatal(AlertDescription::unexpected_message, "application data came inside a handshake message");
@@ -115,8 +118,10 @@ Status Connection::handle_ticket(Bytes message) {
   if (++tickets_in_a_row_ > kMaxTicketsInARow) {
     return fatal(AlertDescription::unexpected_message, "too many session tickets in a row");
   }
-  if (on_ticket && tickets_ < kMaxTickets) on_ticket(message);
-  ++tickets_;
+  if (on_ticket && tickets_ < kMaxTickets) {
+    on_ticket(message);
+    ++tickets_;
+  }
   return {};
 }
 

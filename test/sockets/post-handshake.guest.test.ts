@@ -9,7 +9,7 @@ import { connectTls, dialSocket } from '../../lib/handshake/connect';
 import type { Established } from '../../lib/handshake/handshake';
 import { connect } from '../../lib/index';
 import { native } from '../../lib/native';
-import { createProxy } from '../../lib/relay';
+import { createProxy, relay } from '../../lib/relay';
 import { socketClientContext, socketSecureContext } from '../../lib/socket/context';
 import { placements } from '../helpers/guest';
 import { rawServer } from '../helpers/raw-server';
@@ -20,7 +20,9 @@ import { credentials, failure, listen, PATIENCE_MS } from './support';
 const trust = credentials(t);
 const { ca } = trust;
 const { cert, key } = trust.server;
+const ALERT = 21;
 const HANDSHAKE = 22;
+const APPLICATION_DATA = 23;
 
 /** The same message as often as a record has room for it. */
 const filled = (message: string) => Buffer.alloc(16_384, message, 'hex');
@@ -100,6 +102,41 @@ for (const kernel of placements) {
         t.match((await failed)[0], { code: 'ERR_KTLS_BAD_RECORD', message: /ticket/ });
       }
     });
+
+    t.test(
+      "'session' comes before the data behind the ticket, and whoever relays then has it all",
+      async (t) => {
+        const { port, next } = await forgedServer(t);
+        const dialled = connect({ host: 'localhost', port, ca, kernel });
+        const server = await next();
+        const client = await dialled;
+        let received = '';
+        const target = await rawServer(t, (socket) => {
+          socket.on('data', (data) => {
+            received += data;
+          });
+          socket.on('end', () => socket.end());
+        });
+        let sessions = 0;
+        client.on('session', () => sessions++);
+        await until(() => sessions === 2, 'the tickets of the handshake have come');
+        const upstream = dial(target).on('error', () => {});
+        await once(upstream, 'connect');
+        t.teardown(() => upstream.destroy());
+        const relayed = new Promise((resolve, reject) => {
+          client.once('session', () => relay(client, upstream).then(resolve, reject));
+        });
+        server.socket.cork();
+        server.send(HANDSHAKE, Buffer.from(EMPTY_TICKET, 'hex'));
+        server.send(APPLICATION_DATA, Buffer.from('first '));
+        server.send(APPLICATION_DATA, Buffer.from('and last'));
+        server.send(ALERT, Buffer.of(1, 0));
+        server.socket.uncork();
+        server.socket.end();
+        await relayed;
+        t.equal(received, 'first and last');
+      },
+    );
 
     t.test('TLS 1.2: a client that asks for one renegotiation after another is told no once', async (t) => {
       const { port, next } = await listen(t, { cert, key, kernel });
