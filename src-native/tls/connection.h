@@ -155,7 +155,7 @@ class Connection {
   HandshakeMessages messages_;
   size_t control_records_ = 0;  // in a row
   size_t tickets_in_a_row_ = 0;
-  size_t tickets_ = 0;  // that went to on_ticket
+  size_t tickets_ = 0;         // that went to on_ticket
   size_t renegotiations_ = 0;  // that the peer asked for
   Status read_failure_;
   int peer_alert_ = -1;
