@@ -41,7 +41,7 @@ LoopLoad::State LoopLoad::state_without_help(uint64_t passed, uint64_t waited) {
   // Asked only then: on a large machine the answer takes a while.
   const std::optional<uint64_t> idle = idle_processor_time();
   // What counts as waiting for a disk may shrink (proc_stat(5)).
-  const bool others_wait = idle && processors_idle_ && *idle >= *processors_idle_ + passed / 4 * 3;
+  const bool others_wait = idle && processors_idle_ && *idle >= *processors_idle_ + passed / 2;
   processors_idle_ = idle;
   return others_wait ? State::wants_help : State::has_none;
 }
