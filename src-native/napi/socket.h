@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "napi/poll.h"
+#include "napi/written_chunks.h"
 #include "tls/connection.h"
 #include "tls/send_job.h"
 
@@ -65,8 +66,6 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   // False when that closed the socket.
   bool deliver_tickets();
   bool deliver(size_t length);
-  // Holds their memory until drop_chunks().
-  tls::ChunkQueue take_chunks(const Napi::Array& chunks);
   void drop_chunks();
   // Starts to send what is queued. Gives what JavaScript is told: whether all of it is with the kernel; with
   // an exception pending where it cannot be sent.
@@ -81,7 +80,8 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   void let_go();
   // With an exception pending when it returns false.
   bool may_write(Napi::Env env);
-  // A promise of the number of bytes accepted since there were `before`.
+  // A promise of the number of bytes accepted since there were `before`. The job reads the memory of what
+  // chunks_ still has, which must not be resizable.
   Napi::Value start_job(Napi::Env env, tls::SendJob job, uint64_t before);
   void cancel_job_now();
   std::shared_ptr<tls::Connection> shared_connection();
@@ -102,9 +102,9 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
   bool reading_ = false;
   uint64_t bytes_read_ = 0;
 
-  // What is being written, here or by another thread, and what holds its memory.
+  // What is being written, here or by another thread, and what it was given as.
   tls::ChunkQueue queue_;
-  Napi::ObjectReference chunks_;
+  WrittenChunks chunks_;
   // A KeyUpdate to be sent behind them, and whether it asks the peer for one.
   std::optional<bool> key_update_;
   bool ending_ = false;

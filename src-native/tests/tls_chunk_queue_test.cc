@@ -1,4 +1,6 @@
 // What waits to be written comes out in order, in pieces that make good records.
+#include <algorithm>
+
 #include "tests/tls_support.h"
 #include "tls/chunk_queue.h"
 
@@ -48,5 +50,26 @@ TEST(however_much_is_consumed_at_a_time_nothing_is_lost_or_repeated) {
       CHECK_EQ(queue.length(), data.size() - out.size());
     }
     CHECK(out == data);
+  }
+}
+
+TEST(what_is_left_outlives_its_memory_once_it_is_copied) {
+  const Buffer data = pattern(100'000);
+  for (size_t consumed : {size_t{0}, size_t{7}, size_t{50'010}, size_t{100'000}}) {
+    Buffer memory = data;
+    tls::ChunkQueue queue = queue_of(memory, {10, 50'000, 0, 49'990});
+    while (queue.length() > data.size() - consumed) {
+      queue.consume(std::min(queue.front().size(), queue.length() + consumed - data.size()));
+    }
+    queue.own();
+    std::ranges::fill(memory, uint8_t{0});
+    CHECK_EQ(queue.length(), data.size() - consumed);
+    Buffer out;
+    while (!queue.empty()) {
+      const Bytes front = queue.front();
+      out.insert(out.end(), front.begin(), front.end());
+      queue.consume(front.size());
+    }
+    CHECK(std::ranges::equal(out, Bytes(data).subspan(consumed)));
   }
 }

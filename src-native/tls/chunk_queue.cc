@@ -1,5 +1,8 @@
 #include "tls/chunk_queue.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "tls/cipher.h"
 
 namespace ktls::tls {
@@ -8,6 +11,19 @@ void ChunkQueue::push(Bytes chunk) {
   if (chunk.empty()) return;
   chunks_.push_back(chunk);
   length_ += chunk.size();
+}
+
+void ChunkQueue::own() {
+  if (empty()) return;
+  std::unique_ptr<uint8_t[]> copy(new uint8_t[length_]);
+  uint8_t* end = copy.get();
+  for (size_t taken = std::exchange(taken_, 0); next_ < chunks_.size(); ++next_, taken = 0) {
+    const Bytes left = chunks_[next_].subspan(taken);
+    end = std::copy(left.begin(), left.end(), end);
+  }
+  next_ = 0;
+  chunks_.assign(1, {copy.get(), length_});
+  owned_ = std::move(copy);
 }
 
 Bytes ChunkQueue::front() const {

@@ -1,6 +1,7 @@
-// Application data that waits to be written: chunks of memory that is not its own, taken from the front.
+// Application data that waits to be written: chunks of memory, taken from the front.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
@@ -9,8 +10,11 @@ namespace ktls::tls {
 
 class ChunkQueue {
  public:
-  // The memory must outlive what is left here.
+  // The memory must outlive what is left here, up to own().
   void push(Bytes chunk);
+
+  // Copies what is left.
+  void own();
 
   bool empty() const { return length_ == 0; }
   // Bytes.
@@ -25,6 +29,7 @@ class ChunkQueue {
   // None is empty. What lies before next_ has been consumed, and so have taken_ bytes of the one that is
   // next.
   std::vector<Bytes> chunks_;
+  std::unique_ptr<uint8_t[]> owned_;  // what own() has made
   size_t next_ = 0;
   size_t taken_ = 0;
   size_t length_ = 0;

@@ -41,6 +41,9 @@ class SendJob {
   // its record layer sends by sendfile(2). Without, where no thread can be made.
   void read_ahead() { wants_ahead_ = true; }
 
+  // Copies what is left of the chunks, whose memory then need not outlive it any more.
+  void own_chunks() { chunks_.own(); }
+
   // Goes on until the kernel takes no more (would_block: when the descriptor is writable, again), or for
   // a turn's worth (ok, and not ended()). `buffer` has kSendBuffer bytes; nothing is kept in it.
   Status advance(MutableBytes buffer);
