@@ -28,7 +28,7 @@ const ACROSS_VERSIONS = [
   ...['frameworks', 'pipelining', 'resumption', 'send-file', 'server'].map(
     (name) => `test/https/${name}.test.ts`,
   ),
-  ...['node-tls', 'records', 'resumed-client', 'stream', 'ticket-keys'].map(
+  ...['node-tls', 'records', 'resumed-client', 'server-lifecycle', 'stream', 'ticket-keys'].map(
     (name) => `test/sockets/${name}.test.ts`,
   ),
   'test/lifecycle/process.test.ts',

@@ -11,6 +11,15 @@ import { KeyUpdate } from './key-update';
 import { OpenRange } from './open-range';
 import { idleTimeout } from './options';
 import { type Session, SocketFacts, type SocketKeys } from './socket-facts';
+import {
+  type Callback,
+  isPlace,
+  lengthOf,
+  placeOf,
+  type Request,
+  type Writer,
+  writeInOrder,
+} from './write-order';
 
 /** As Node 22 and later have it; less costs throughput. */
 const HIGH_WATER_MARK = 64 * 1024;
@@ -23,23 +32,6 @@ const THREADED_WRITE_BYTES = 1024 * 1024;
 
 /** What precedes a file, and is shorter, may share its first record: the record's length (RFC 8446, 5.1). */
 const SHARED_HEAD_BYTES = 16 * 1024;
-
-type Callback = (error?: Error | null) => void;
-/** What waits for its turn among the writes. */
-type Request = FileRequest | OpenRange | KeyUpdate;
-
-/** What an empty chunk stands for. */
-const REQUEST = Symbol('request');
-type Place = Buffer & { [REQUEST]?: Request };
-
-const lengthOf = (chunks: Buffer[]): number => chunks.reduce((sum, { length }) => sum + length, 0);
-
-/** Where the next request's place is; behind the chunks where there is none. */
-function placeFrom(chunks: Buffer[], start: number): number {
-  let at = start;
-  while (at < chunks.length && (chunks[at] as Place)[REQUEST] === undefined) at++;
-  return at;
-}
 
 /**
  * For the relay, which takes the connection out of what this returns and reads on where the socket stopped. The
@@ -194,47 +186,25 @@ export class KtlsSocket extends SocketFacts {
   #writeAll(chunks: Buffer[], length: number, callback: Callback): void {
     this.#idle.restart();
     this.#writing = true;
-    this.#writeFrom(chunks, (error) => {
+    const done: Callback = (error) => {
       this.#writing = false;
       this.#idle.restart();
       if (!error) this.#completed += length;
       callback(error);
-    });
+    };
+    if (chunks.some(isPlace)) this.#writeInOrder(chunks, done);
+    else this.#send(chunks, done);
     if (this.#writing) this.#written = this.native.bytesWritten;
   }
 
-  /** Chunks, and the files and KeyUpdates whose places some empty ones hold, in order. */
-  #writeFrom(chunks: Buffer[], callback: Callback): void {
-    if (placeFrom(chunks, 0) === chunks.length) {
-      this.#send(chunks, callback);
-      return;
-    }
-    let at = 0;
-    let ready = false;
-    let looping = false;
-    const goOn: Callback = (error) => {
-      if (error) {
-        callback(error);
-        return;
-      }
-      ready = true;
-      // What is done at once comes back to the loop: thousands that wait would be too many calls in each other.
-      if (looping) return;
-      looping = true;
-      while (ready) {
-        ready = false;
-        const head = chunks.slice(at, placeFrom(chunks, at));
-        at += head.length;
-        const request = (chunks[at++] as Place | undefined)?.[REQUEST];
-        if (request === undefined) this.#send(head, callback);
-        else this.#serve(request, head, goOn);
-      }
-      looping = false;
+  #writeInOrder(chunks: Buffer[], callback: Callback): void {
+    const writer: Writer = {
+      send: (some, done) => this.#send(some, done),
+      serve: (request, head, done) => this.#serve(request, head, done),
     };
-    goOn();
+    writeInOrder(chunks, writer, callback);
   }
 
-  /** What comes before a request, and the request. */
   #serve(request: Request, head: Buffer[], callback: Callback): void {
     if (request instanceof KeyUpdate) {
       this.#send(head, (error) => (error ? callback(error) : this.#updateKey(request, callback)));
@@ -341,7 +311,7 @@ export class KtlsSocket extends SocketFacts {
       request.fail(new KtlsError('EPIPE', 'the socket was ended or destroyed: nothing can be sent any more'));
       return;
     }
-    this.write(this.#place(request), (error) => {
+    this.write(placeOf(request), (error) => {
       if (error) request.fail(this.errored ?? error);
     });
   }
@@ -354,19 +324,13 @@ export class KtlsSocket extends SocketFacts {
     const range = new OpenRange(fd, start, count, done);
     if (this.destroyed) range.fail(this.errored ?? new AbortError());
     else this.#unwritten.push(range);
-    return this.#place(range);
+    return placeOf(range);
   }
 
   /** The one that is written is, as a rule, the one that was made first. */
   #forget(range: OpenRange): void {
     const at = this.#unwritten.indexOf(range);
     if (at !== -1) this.#unwritten.splice(at, 1);
-  }
-
-  #place(request: Request): Buffer {
-    const place: Place = Buffer.alloc(0);
-    place[REQUEST] = request;
-    return place;
   }
 
   // --- The end -------------------------------------------------------------------------------------
