@@ -11,9 +11,17 @@ namespace ktls::napi {
 
 namespace {
 
-// One thread seals 2 GB/s: a few serve more than a network card takes. A core is left to the event loop: as
-// many threads as cores wake and displace one another.
-unsigned thread_count() { return std::clamp(uv_available_parallelism() - 1, 1U, 4U); }
+// One thread seals 2 GB/s: a few serve more than a network card takes.
+constexpr unsigned kMostThreads = 4;
+
+unsigned thread_count() { return std::min(uv_available_parallelism(), kMostThreads); }
+
+// Where short jobs come from, the event loop is busy, too: as many threads as cores would wake and displace
+// one another.
+unsigned thread_count_for_short() { return std::clamp(uv_available_parallelism() - 1, 1U, kMostThreads); }
+
+// From here on a job is worth a core of its own: of 1 MiB, too, behind what the event loop sent of it.
+constexpr size_t kLongJob = 512 * 1024;
 
 // From here on, making a thread costs nothing beside what it reads.
 constexpr size_t kReadAheadFrom = 4 * 1024 * 1024;
@@ -51,7 +59,8 @@ bool SendService::idle() const {
 uint64_t SendService::start(Napi::Env env, tls::SendJob job, OnEnd on_end) {
   ended_.expect(env);
   const uint64_t id = next_id_++;
-  auto least = std::min_element(loops_.begin(), loops_.end(),
+  const auto end = job.length() >= kLongJob ? loops_.end() : loops_.begin() + thread_count_for_short();
+  auto least = std::min_element(loops_.begin(), end,
                                 [](const auto& a, const auto& b) { return a->load() < b->load(); });
   jobs_.emplace(id, Job{least->get(), std::move(on_end)});
   if (pays_to_read_ahead(job)) job.read_ahead();

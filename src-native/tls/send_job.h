@@ -35,7 +35,8 @@ class SendJob {
           std::shared_ptr<std::atomic<uint64_t>> sent);
 
   int fd() const { return connection_->fd(); }
-  // Bytes of the file that are still to be sent.
+  // Bytes that are still to be sent, and those of the file among them.
+  size_t length() const { return chunks_.length() + range_.count; }
   size_t left_of_file() const { return range_.count; }
   // Has a thread of its own read the file, from the next advance() on, where that is not the kernel's to do:
   // its record layer sends by sendfile(2). Without, where no thread can be made.
