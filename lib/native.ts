@@ -312,6 +312,8 @@ export interface Addon {
    * gave away.
    */
   closeDescriptor(fd: number): void;
+  /** The same; the peer of a TCP connection is told by a reset. */
+  resetDescriptor(fd: number): void;
   /**
    * Opens for reading, confined below `root` where that is given (RESOLVE_BENEATH). Undefined where the
    * kernel would have to ask the disk: openFile() then. `facts` get what fstat(2)

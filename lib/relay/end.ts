@@ -42,23 +42,28 @@ export async function takeEnds(
   try {
     await Promise.all([a, b].map((socket) => prepare(socket, abort)));
     for (const socket of [a, b]) {
-      left.shift();
       ends.push(take(socket));
+      left.shift();
     }
     return ends as [NativeRelayEnd, NativeRelayEnd];
   } catch (error) {
-    for (const end of ends) closeEnd(end);
-    for (const socket of left) {
-      if (typeof socket === 'number') native().closeDescriptor(socket);
-      else socket.destroy();
-    }
+    for (const end of ends) resetEnd(end);
+    for (const socket of left) resetSocket(socket);
     throw error;
   }
 }
 
-export function closeEnd(end: NativeRelayEnd): void {
-  if ('socket' in end) end.socket.close(false);
-  else native().closeDescriptor(end.fd);
+/** Of a relay that does not come about: its peer is told by a reset, which nobody takes for an end. */
+export function resetEnd(end: NativeRelayEnd): void {
+  if ('socket' in end) end.socket.close(true);
+  else native().resetDescriptor(end.fd);
+}
+
+function resetSocket(socket: RelaySocket): void {
+  if (typeof socket === 'number') native().resetDescriptor(socket);
+  // Not connected, or no TCP socket: it knows no reset.
+  else if (socket.remoteFamily === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Resolves when everything written is with the kernel, and nobody but the relay will read. */
@@ -91,18 +96,17 @@ function flushed(socket: Socket | PublicKtlsSocket, abort: AbortSignal): Promise
   });
 }
 
-/** Without a turn of the event loop: Node must not read in between. */
+/** Without a turn of the event loop: Node must not read in between. The socket stays when this throws. */
 function take(socket: RelaySocket): NativeRelayEnd {
   if (typeof socket === 'number') return { fd: socket, initial: Buffer.alloc(0) };
   if (socket.destroyed) throw socket.errored ?? new KtlsError('ECONNRESET', 'the socket was closed');
   const chunks: Buffer[] = [];
   for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
   const initial = Buffer.concat(chunks);
-  try {
-    return socket instanceof KtlsSocket
+  const end =
+    socket instanceof KtlsSocket
       ? { socket: handOver(socket), initial }
       : { fd: duplicate(socket as Socket), initial };
-  } finally {
-    socket.destroy();
-  }
+  socket.destroy();
+  return end;
 }

@@ -10,7 +10,7 @@ import { takeDescriptor } from '../handshake/descriptor';
 import { listen } from '../listen';
 import type { KernelPolicy, NativeRelayEnd } from '../native';
 import { sharedAbortController } from '../shared-abort';
-import { closeEnd } from './end';
+import { resetEnd } from './end';
 import { parseEndpoint } from './endpoint';
 import { IDLE_TIMEOUT_MS, integer, invalid, MAX_CONNECTIONS, MAX_TIMEOUT_MS, relayOptions } from './options';
 import { acceptingContext, connectingContext, tlsEnd } from './proxy-tls';
@@ -145,7 +145,7 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
     try {
       far = await this.connect();
     } catch (error) {
-      closeEnd(near);
+      resetEnd(near);
       throw error;
     }
     const relay = new Relay(async () => [near, far], { ...this.relayOptions, signal: this.aborting.signal });

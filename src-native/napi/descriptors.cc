@@ -5,6 +5,7 @@
 
 #include "napi/addon.h"
 #include "napi/error.h"
+#include "napi/socket_options.h"
 
 namespace ktls::napi {
 
@@ -47,11 +48,18 @@ Napi::Value duplicate_descriptor(const Napi::CallbackInfo& info) {
 
 void close_descriptor(const Napi::CallbackInfo& info) { take_descriptor(info[0]); }
 
+void reset_descriptor(const Napi::CallbackInfo& info) {
+  const Fd fd = take_descriptor(info[0]);
+  // Where it is none of TCP, it is closed.
+  (void)reset_on_close(fd.get());
+}
+
 }  // namespace
 
 void export_descriptors(Napi::Env env, Napi::Object exports) {
   exports.Set("duplicateDescriptor", Napi::Function::New(env, duplicate_descriptor, "duplicateDescriptor"));
   exports.Set("closeDescriptor", Napi::Function::New(env, close_descriptor, "closeDescriptor"));
+  exports.Set("resetDescriptor", Napi::Function::New(env, reset_descriptor, "resetDescriptor"));
 }
 
 }  // namespace ktls::napi

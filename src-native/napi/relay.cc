@@ -102,15 +102,17 @@ class RelayHandle : public Napi::ObjectWrap<RelayHandle> {
     // Both descriptors are taken before anything is given up.
     auto first = to_end(a, record_a_);
     auto second = to_end(b, record_b_);
-    if (!first.ok() || !second.ok()) {
+    if (first.ok() && second.ok()) {
+      service_ = RelayService::of(env);
+    } else {
+      throw_error(env, first.ok() ? second.status() : first.status());
+    }
+    if (!service_) {
       for (auto* end : {&first, &second}) {
         if (end->ok()) relay::reset_on_close((**end)->fd());
       }
-      throw_error(env, first.ok() ? second.status() : first.status());
       return;
     }
-    service_ = RelayService::of(env);
-    if (!service_) return;
     id_ = service_->start(env, {std::move(*first), initial_bytes(a)}, {std::move(*second), initial_bytes(b)},
                           to_options(info[2].As<Napi::Object>()), gauges_, info[3].As<Napi::Function>());
   }

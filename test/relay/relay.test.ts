@@ -214,6 +214,69 @@ t.test('a descriptor that is no connected socket fails the relay, and both are c
   t.notOk(watched.some((isOpen) => isOpen()));
 });
 
+t.test('a relay that does not come about is a reset for the peer that is well', async (t) => {
+  for (const failing of ['a', 'b'] as const) {
+    for (const descriptor of [false, true]) {
+      const well = await pair(t);
+      const ill = await pair(t);
+      well.near.write('half an ans');
+      await readBytes(well.far, 11);
+      const near = descriptor ? descriptorOf(well.near) : well.near;
+      ill.far.pause();
+      ill.near.write(Buffer.alloc(20 << 20));
+      // It waits for what was written to the other.
+      const handle = failing === 'a' ? relay(ill.near, near) : relay(near, ill.near);
+      ill.far.resetAndDestroy();
+      await t.rejects(handle, { code: /ECONNRESET|EPIPE/ });
+      t.equal(await closing(well.far), 'ECONNRESET', `the other is ${failing}`);
+    }
+  }
+});
+
+t.test('so is one for which there are no descriptors or threads', async (t) => {
+  // Each with one more descriptor free than the last, until all that a relay opens can be opened.
+  const script = `
+    const { relay } = require('./dist/relay.js');
+    const { openSync, closeSync } = require('node:fs');
+    const net = require('node:net');
+    const pair = () => new Promise((resolve) => {
+      let far;
+      const server = net.createServer({ pauseOnConnect: true }, (near) => resolve({ near, far }) || server.close());
+      server.listen(0, '127.0.0.1', () => { far = net.connect(server.address().port, '127.0.0.1'); });
+    });
+    const ends = ({ far }) => new Promise((resolve) => {
+      far.on('error', (error) => resolve(error.code)).on('end', () => resolve('end')).resume();
+    });
+    require('./dist/native.js').native();
+    (async () => {
+      const seen = [];
+      for (let free = 0; ; free++) {
+        const [a, b] = [await pair(), await pair()];
+        const held = [];
+        try { for (;;) held.push(openSync('/dev/null')); } catch {}
+        for (const fd of held.splice(0, free)) closeSync(fd);
+        const seenBy = [ends(a), ends(b)];
+        const handle = relay(a.near, b.near);
+        const failed = handle.then(() => 'ok', ({ code }) => code);
+        const code = await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, 300, 'runs'))]);
+        for (const fd of held) closeSync(fd);
+        if (code === 'runs') break;
+        seen.push(code, ...(await Promise.all(seenBy)));
+      }
+      process.stdout.write(JSON.stringify(seen), () => process.exit());
+    })();`;
+  const { status, stdout, stderr } = await run('sh', [
+    '-c',
+    'ulimit -n 100; exec "$0" -e "$1"',
+    process.execPath,
+    script,
+  ]);
+  t.match({ status, stderr }, { status: 0, stderr: '' });
+  const seen = JSON.parse(stdout.toString());
+  t.ok(seen.length > 6);
+  t.same([...new Set(seen)].sort(), ['ECONNRESET', 'EMFILE']);
+});
+
 t.test('a worker that is terminated ends its relays; the process goes on', async (t) => {
   const { near, far } = await pair(t);
   const other = await pair(t);
