@@ -4,6 +4,11 @@ import type { Socket } from 'node:net';
 import { KtlsError } from '../errors';
 import { native } from '../native';
 
+/** One beyond what an int holds would be made another, perhaps a stranger's. */
+export function isDescriptor(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
+}
+
 /**
  * A descriptor of its own for the socket's connection; `socket` stays as it is.
  *

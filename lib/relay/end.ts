@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 
 import type { KtlsSocket as PublicKtlsSocket } from '../../types/index';
 import { KtlsError } from '../errors';
-import { duplicate } from '../handshake/descriptor';
+import { duplicate, isDescriptor } from '../handshake/descriptor';
 import { type NativeRelayEnd, native } from '../native';
 import { handOver, KtlsSocket } from '../socket/ktls-socket';
 import { invalid } from './options';
@@ -13,7 +13,7 @@ export type RelaySocket = Socket | PublicKtlsSocket | number;
 
 /** @throws ERR_KTLS_INVALID_OPTION */
 export function checkSocket(socket: unknown, name: string): asserts socket is RelaySocket {
-  if (typeof socket === 'number' && Number.isInteger(socket) && socket >= 0) return;
+  if (isDescriptor(socket)) return;
   if (!(socket instanceof Socket) && !(socket instanceof KtlsSocket)) {
     throw invalid(name, 'must be a net.Socket, a KtlsSocket or a descriptor');
   }

@@ -1,5 +1,6 @@
 // A connection whose handshake somebody else did.
 import type { AdoptKeys, SocketOptions } from '../../types/index';
+import { isDescriptor } from '../handshake/descriptor';
 import { type CipherName, native } from '../native';
 import { KtlsSocket } from './ktls-socket';
 import { checkCommon, invalid } from './options';
@@ -12,8 +13,7 @@ const SECRET_LENGTHS: Record<CipherName, number> = {
 
 export function adopt(fd: number, keys: AdoptKeys, options: SocketOptions = {}): KtlsSocket {
   checkCommon(options);
-  if (!Number.isInteger(fd) || fd < 0)
-    throw invalid('fd', 'must be the descriptor of a connected TCP socket');
+  if (!isDescriptor(fd)) throw invalid('fd', 'must be the descriptor of a connected TCP socket');
   const length = SECRET_LENGTHS[keys?.cipher];
   if (length === undefined)
     throw invalid('cipher', `must be one of ${Object.keys(SECRET_LENGTHS).join(', ')}`);

@@ -191,6 +191,7 @@ t.test('what cannot be relayed is refused before anything is taken', async (t) =
     t.throws(() => relay(...(args as Parameters<typeof relay>)), { code: 'ERR_KTLS_INVALID_OPTION' }, name);
   refused('no socket', {}, b.near);
   refused('a negative descriptor', a.near, -1);
+  refused('descriptors that no int holds', 2 ** 32 + 1_000_000, 2 ** 33 + 1_000_001);
   refused('a connection with itself', a.near, a.near);
   refused('a descriptor with itself', 0, 0);
   refused('a TLSSocket', a.near, new TLSSocket(b.near));
