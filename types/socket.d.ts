@@ -81,7 +81,7 @@ export interface TrafficKeys {
    * TLS_AES_256_GCM_SHA384 48. Key and IV are derived from it.
    */
   secret: Buffer;
-  /** Of the next record. */
+  /** Of the next record, less than 2^63. So many have gone under the key, and count towards `maxRecordsPerKey`. */
   sequence: bigint;
 }
 

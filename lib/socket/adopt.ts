@@ -22,8 +22,8 @@ export function adopt(fd: number, keys: AdoptKeys, options: SocketOptions = {}):
     if (!Buffer.isBuffer(secret) || secret.length !== length) {
       throw invalid(`${name}.secret`, `must be a Buffer of ${length} bytes: the traffic secret, not the key`);
     }
-    if (typeof sequence !== 'bigint' || sequence < 0n || sequence >= 1n << 64n) {
-      throw invalid(`${name}.sequence`, 'must be a bigint: the number of the next record');
+    if (typeof sequence !== 'bigint' || sequence < 0n || sequence >= 1n << 63n) {
+      throw invalid(`${name}.sequence`, 'must be a bigint from 0 to 2^63 - 1: the number of the next record');
     }
   }
   // Refused before the descriptor is anybody's else.

@@ -355,6 +355,31 @@ TEST(no_key_protects_more_records_than_its_limit) {
   CHECK(under_key == std::vector<int>({5, 5, 5, 5, 4}));
 }
 
+TEST(records_before_the_hand_over_count_among_those_of_the_key) {
+  for (uint64_t sequence : {uint64_t{3}, kMaxRecordsPerKey, uint64_t{1} << 62}) {
+    net::SocketPair pair = tcp_pair();
+    const TrafficState tx = sample_state(kSuite, kSeedOfA, sequence);
+    UserReader reader = user_reader(pair.second.get(), tx);
+    Result<std::unique_ptr<Connection>> made =
+        Connection::create(std::move(pair.first), tx, sample_state(kSuite, kSeedOfB),
+                           {.kernel = KernelPolicy::off, .max_records_per_key = 5});
+    CHECK_OK(made);
+    std::vector<ContentType> types;
+    Buffer into(65536);
+    for (int i = 0; i < 2; ++i) {
+      CHECK_OK((*made)->write(bytes("x")));
+      do {
+        types.push_back(next_record(reader, pair.second.get(), into).type);
+        if (types.back() == ContentType::handshake) CHECK_OK(reader.update_key());
+      } while (types.back() == ContentType::handshake);
+    }
+    // With three before there is room for one more, and the KeyUpdate.
+    const size_t at = sequence == 3 ? 1 : 0;
+    CHECK_EQ(types.size(), size_t{3});
+    CHECK(types[at] == ContentType::handshake);
+  }
+}
+
 TEST(key_updates_by_limit_go_unnoticed_in_bulk_and_both_ways) {
   const ConnectionOptions limited = {.kernel = KernelPolicy::off, .max_records_per_key = 7};
   Ends ends = connected(kSuite, limited, limited);

@@ -81,7 +81,7 @@ TEST(a_sequence_number_that_is_not_zero_is_honoured) {
       CHECK_EQ(writer.sequence().value(), sequence);
       CHECK_OK(writer.write(bytes("hello")));
       CHECK_EQ(writer.sequence().value(), sequence + 1);
-      CHECK_EQ(writer.records_under_key(), uint64_t{1});
+      CHECK_EQ(writer.records_under_key(), sequence + 1);
       Buffer into(65536);
       CHECK_EQ(next_record(reader, pair.second.get(), into).length, size_t{5});
     }

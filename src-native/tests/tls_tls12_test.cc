@@ -128,9 +128,9 @@ TEST(only_clients_are_asked_by_hello_request_and_only_servers_by_client_hello) {
   }
 }
 
-// Four records: two of data, the refusal, and what is kept for close_notify.
+// Five records: Finished, two of data, the refusal, and what is kept for close_notify.
 TEST(a_refusal_counts_among_the_records_of_its_key) {
-  Faced12 faced(CipherSuite::aes_128_gcm_sha256, {.kernel = KernelPolicy::off, .max_records_per_key = 4});
+  Faced12 faced(CipherSuite::aes_128_gcm_sha256, {.kernel = KernelPolicy::off, .max_records_per_key = 5});
   CHECK_OK(faced.connection->write(bytes("x")));
   send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, kHelloRequest));
   send_raw(faced.peer.get(), faced.to_connection.record(ContentType::application_data, bytes("on")));
@@ -142,7 +142,7 @@ TEST(a_refusal_counts_among_the_records_of_its_key) {
 }
 
 TEST(with_a_key_that_is_spent_a_renegotiation_gets_no_answer) {
-  Faced12 faced(CipherSuite::aes_128_gcm_sha256, {.kernel = KernelPolicy::off, .max_records_per_key = 2});
+  Faced12 faced(CipherSuite::aes_128_gcm_sha256, {.kernel = KernelPolicy::off, .max_records_per_key = 3});
   CHECK_OK(faced.connection->write(bytes("x")));
   send_raw(faced.peer.get(), faced.to_connection.record(ContentType::handshake, kHelloRequest));
   send_raw(faced.peer.get(), faced.to_connection.record(ContentType::application_data, bytes("on")));

@@ -348,3 +348,17 @@ TEST(writing_to_a_peer_that_has_gone_is_an_error_and_no_signal) {
   CHECK_CODE(written, system);
   CHECK_EQ(written.status().error_number(), EPIPE);
 }
+
+TEST(no_sequence_number_comes_twice) {
+  for (ProtocolVersion version : {ProtocolVersion::tls12, ProtocolVersion::tls13}) {
+    TrafficState state = sample_state(CipherSuite::chacha20_poly1305_sha256, 1, UINT64_MAX - 1);
+    state.version = version;
+    auto seals = protection(state, Aead::Direction::seal);
+    auto opens = protection(state, Aead::Direction::open);
+    Buffer record(1 + seals->overhead()), into(100);
+    CHECK_OK(seals->seal(ContentType::application_data, bytes("x"), record.data()));
+    CHECK_OK(opens->open(record, into.data()));
+    CHECK_CODE(seals->seal(ContentType::application_data, bytes("x"), record.data()), limit);
+    CHECK_CODE(opens->open(record, into.data()), limit);
+  }
+}

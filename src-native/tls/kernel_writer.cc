@@ -72,7 +72,7 @@ Status KernelWriter::update_key(bool request_peer) {
 uint64_t KernelWriter::records_under_key() const {
   Result<uint64_t> next = kernel_tx_sequence(fd_, state_.suite);
   // A count that cannot be had is no reason to go on.
-  return next.ok() ? *next - state_.sequence + (open_record_ ? 1 : 0) : UINT64_MAX;
+  return next.ok() ? *next + (open_record_ ? 1 : 0) : UINT64_MAX;
 }
 
 Result<uint64_t> KernelWriter::sequence() const { return kernel_tx_sequence(fd_, state_.suite); }

@@ -29,7 +29,7 @@ class KernelWriter final : public RecordWriter {
   Result<size_t> pushed(Result<size_t> sent);
 
   const int fd_;
-  TrafficState state_;  // the sequence is that of the key's first record here
+  TrafficState state_;
   const bool rekey_;
   // The kernel may hold a record that it would fill up before it sends it.
   bool open_record_ = false;

@@ -79,8 +79,8 @@ class RecordWriter {
   // Sends KeyUpdate (RFC 8446, 4.6.3) and continues under the next key. would_block when there is
   // no room yet; key_update_unsupported where the kernel cannot.
   virtual Status update_key(bool request_peer) = 0;
-  // Records sent under the current key: compare with kMaxRecordsPerKey. An upper bound where the
-  // kernel cuts the records.
+  // Records sent under the current key, also before the hand-over, for every key begins with number 0:
+  // compare with kMaxRecordsPerKey. An upper bound where the kernel cuts the records.
   virtual uint64_t records_under_key() const = 0;
   // Of the next record to be written.
   virtual Result<uint64_t> sequence() const = 0;

@@ -20,7 +20,8 @@ class RecordProtection {
   // Bytes that a record has beside its content.
   virtual size_t overhead() const = 0;
   // Writes a whole record, content.size() + overhead() bytes, to `out`, which does not overlap
-  // `content` (at most kMaxPlaintext bytes).
+  // `content` (at most kMaxPlaintext bytes). Code::limit, also from open(), rather than a sequence number
+  // that comes twice.
   virtual Status seal(ContentType type, Bytes content, uint8_t* out) = 0;
 
   // Of what follows the header; a record outside of them is refused before it is opened.
@@ -45,6 +46,10 @@ class RecordProtection {
   // Of the next record.
   virtual uint64_t sequence() const = 0;
 };
+
+// RFC 8446, 5.3 and RFC 5246, 6.1: it must not wrap, so that this one is never used.
+inline constexpr uint64_t kNoSequence = UINT64_MAX;
+Status sequence_spent();
 
 // TLS 1.3 (RFC 8446, 5.2 and 5.3) or TLS 1.2, as the state says.
 Result<std::unique_ptr<RecordProtection>> create_protection(const TrafficState& state,

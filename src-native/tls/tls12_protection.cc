@@ -32,6 +32,7 @@ class Tls12Protection final : public RecordProtection {
   size_t overhead() const override { return content_offset() + kTagLength; }
 
   Status seal(ContentType type, Bytes content, uint8_t* out) override {
+    if (sequence_ == kNoSequence) return sequence_spent();
     const size_t fragment = explicit_length_ + content.size() + kTagLength;
     out[0] = static_cast<uint8_t>(type);
     out[1] = 3;
@@ -61,6 +62,7 @@ class Tls12Protection final : public RecordProtection {
   size_t content_offset() const override { return kHeaderLength + explicit_length_; }
 
   Result<Opened> open(MutableBytes record, uint8_t* into) override {
+    if (sequence_ == kNoSequence) return sequence_spent();
     const size_t length = max_content(record.size() - kHeaderLength);
     uint8_t nonce[kIvLength];
     if (explicit_length_ > 0) {

@@ -25,6 +25,7 @@ class Tls13Protection final : public RecordProtection {
   size_t overhead() const override { return kHeaderLength + 1 + kTagLength; }
 
   Status seal(ContentType type, Bytes content, uint8_t* out) override {
+    if (state_.sequence == kNoSequence) return sequence_spent();
     const size_t fragment = content.size() + 1 + kTagLength;
     out[0] = static_cast<uint8_t>(ContentType::application_data);
     out[1] = 3;
@@ -44,6 +45,7 @@ class Tls13Protection final : public RecordProtection {
   size_t content_offset() const override { return kHeaderLength; }
 
   Result<Opened> open(MutableBytes record, uint8_t* into) override {
+    if (state_.sequence == kNoSequence) return sequence_spent();
     size_t length = max_content(record.size() - kHeaderLength);
     uint8_t nonce[kIvLength];
     next_nonce(nonce);
@@ -81,6 +83,11 @@ class Tls13Protection final : public RecordProtection {
 };
 
 }  // namespace
+
+Status sequence_spent() {
+  return Status::fail(Code::limit,
+                      "the numbers of records under this key are used up: open another connection");
+}
 
 Result<std::unique_ptr<RecordProtection>> create_protection(const TrafficState& state,
                                                             Aead::Direction direction) {

@@ -68,7 +68,6 @@ Result<size_t> UserWriter::splice_from(int, size_t, bool) { return no_send_file(
 
 Status UserWriter::update_key(bool request_peer) {
   KTLS_TRY(write_control(ContentType::handshake, KeyUpdateMessage(request_peer).bytes));
-  records_ = 0;
   return protection_->update_key();
 }
 
@@ -77,7 +76,6 @@ Status UserWriter::append(ContentType type, Bytes content) {
   if (!buffer_) buffer_ = spare.take(capacity_);
   KTLS_TRY(protection_->seal(type, content, buffer_.get() + end_));
   end_ += content.size() + protection_->overhead();
-  ++records_;
   return {};
 }
 

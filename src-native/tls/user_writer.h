@@ -26,7 +26,7 @@ class UserWriter final : public RecordWriter {
   Result<size_t> splice_from(int pipe, size_t count, bool more) override;
   bool can_update_key() const override { return protection_->can_update_key(); }
   Status update_key(bool request_peer) override;
-  uint64_t records_under_key() const override { return records_; }
+  uint64_t records_under_key() const override { return protection_->sequence(); }
   Result<uint64_t> sequence() const override { return protection_->sequence(); }
 
  private:
@@ -41,7 +41,6 @@ class UserWriter final : public RecordWriter {
   // What is sealed and not yet sent: [begin_, end_).
   size_t begin_ = 0;
   size_t end_ = 0;
-  uint64_t records_ = 0;
 };
 
 }  // namespace ktls::tls

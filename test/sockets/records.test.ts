@@ -203,14 +203,16 @@ t.test('adopt() goes on where a handshake ended, and checks what it is given', a
   const dialled = await handshakeTls(await dialSocket('127.0.0.1', port), context, { host: 'localhost' });
   const { fd, cipher, tx, rx } = dialled;
   const keys = { cipher, tx, rx };
-  t.throws(() => adopt(-1, keys), { code: 'ERR_KTLS_INVALID_OPTION' });
+  for (const wrong of [-1, 2 ** 32 + fd, 1.5]) {
+    t.throws(() => adopt(wrong, keys), { code: 'ERR_KTLS_INVALID_OPTION' });
+  }
   t.throws(() => adopt(fd, { ...keys, cipher: 'x' as never }), { code: 'ERR_KTLS_INVALID_OPTION' });
   t.throws(() => adopt(fd, { ...keys, tx: { ...tx, secret: Buffer.alloc(3) } }), {
     code: 'ERR_KTLS_INVALID_OPTION',
   });
-  t.throws(() => adopt(fd, { ...keys, rx: { ...rx, sequence: 1 as never } }), {
-    code: 'ERR_KTLS_INVALID_OPTION',
-  });
+  for (const sequence of [1 as never, -1n, 2n ** 63n]) {
+    t.throws(() => adopt(fd, { ...keys, rx: { ...rx, sequence } }), { code: 'ERR_KTLS_INVALID_OPTION' });
+  }
   const socket: KtlsSocket = adopt(fd, keys);
   t.equal(socket.authorized, false);
   t.equal(socket.getSession(), undefined);
