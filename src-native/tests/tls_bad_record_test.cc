@@ -24,6 +24,8 @@ void check_refused(Bytes raw, Code code, AlertDescription alert, RecordForge& fo
       CHECK_OK(got);
       got_all += got->length;
     }
+    // Nothing more need come for it.
+    CHECK(reader.has_buffered());
     for (int i = 0; i < 3; ++i) {
       CHECK_EQ(code_of(reader.read(into)), code);
       CHECK(reader.alert() == alert);

@@ -19,6 +19,9 @@ bool is_content_type(uint8_t type) {
          type == static_cast<uint8_t>(ContentType::application_data);
 }
 
+// Its header included.
+size_t record_length(const uint8_t* header) { return kHeaderLength + (size_t{header[3]} << 8 | header[4]); }
+
 }  // namespace
 
 UserReader::UserReader(int fd, std::unique_ptr<RecordProtection> protection, size_t buffer_size)
@@ -101,24 +104,29 @@ bool UserReader::has_buffered() const {
   if (!leftover_.empty() || !failure_.ok()) return true;
   if (end_ - begin_ < kHeaderLength) return false;
   const uint8_t* header = buffer_.get() + begin_;
-  const size_t fragment = size_t{header[3]} << 8 | header[4];
-  return fragment > protection_->max_fragment() || end_ - begin_ >= kHeaderLength + fragment;
+  return find_fault(header) || end_ - begin_ >= record_length(header);
+}
+
+std::optional<UserReader::Fault> UserReader::find_fault(const uint8_t* header) const {
+  if (!protection_->may_come(header[0])) {
+    return Fault{AlertDescription::unexpected_message, "a record after the handshake is not protected"};
+  }
+  const size_t fragment = record_length(header) - kHeaderLength;
+  if (fragment > protection_->max_fragment()) {
+    return Fault{AlertDescription::record_overflow, "a record is longer than TLS allows"};
+  }
+  if (fragment < protection_->min_fragment()) {
+    return Fault{AlertDescription::decode_error, "a record is too short to be one"};
+  }
+  return std::nullopt;
 }
 
 Result<size_t> UserReader::whole_record() {
   if (end_ - begin_ < kHeaderLength) return size_t{0};
   const uint8_t* header = buffer_.get() + begin_;
-  if (!protection_->may_come(header[0])) {
-    return fail(AlertDescription::unexpected_message, "a record after the handshake is not protected");
-  }
-  const size_t fragment = size_t{header[3]} << 8 | header[4];
-  if (fragment > protection_->max_fragment()) {
-    return fail(AlertDescription::record_overflow, "a record is longer than TLS allows");
-  }
-  if (fragment < protection_->min_fragment()) {
-    return fail(AlertDescription::decode_error, "a record is too short to be one");
-  }
-  return end_ - begin_ < kHeaderLength + fragment ? 0 : kHeaderLength + fragment;
+  if (const auto fault = find_fault(header)) return fail(fault->alert, fault->what);
+  const size_t length = record_length(header);
+  return end_ - begin_ < length ? 0 : length;
 }
 
 Result<RecordProtection::Opened> UserReader::open(MutableBytes record, uint8_t* into) {

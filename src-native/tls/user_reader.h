@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "tls/record_layer.h"
 #include "tls/record_protection.h"
@@ -26,6 +27,12 @@ class UserReader final : public RecordReader {
  private:
   Result<Received> read_records(MutableBytes into);
   Result<Received> serve_leftover(MutableBytes into);
+  struct Fault {
+    AlertDescription alert;
+    const char* what;
+  };
+  // What a header says that no record may have; nullopt where it is good.
+  std::optional<Fault> find_fault(const uint8_t* header) const;
   // Length of the record at begin_, header included; 0 while it is not whole.
   Result<size_t> whole_record();
   Result<RecordProtection::Opened> open(MutableBytes record, uint8_t* into);

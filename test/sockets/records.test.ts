@@ -175,6 +175,11 @@ t.test('records that RFC 8446 forbids end the connection, each with its code', a
       'ERR_KTLS_BAD_RECORD',
       (seal) => [seal(22, Buffer.from('0400', 'hex')), seal(23, Buffer.from('x'))],
     ],
+    [
+      'what is no record, right behind data',
+      'ERR_KTLS_BAD_RECORD',
+      (seal) => [seal(23, Buffer.from('x')), Buffer.from('1503030020', 'hex')],
+    ],
     ['a fatal alert', 'ERR_KTLS_ALERT', (seal) => [seal(21, Buffer.of(2, 80))]],
   ];
   for (const [what, code, records] of cases) {
