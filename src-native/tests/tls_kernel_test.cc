@@ -305,6 +305,28 @@ TEST(a_key_update_of_the_peer_is_followed_or_refused_by_name) {
   }
 }
 
+// A kernel that cannot change keys, and is asked to all the same.
+TEST(nothing_is_sent_under_the_old_key_once_the_peer_was_told_of_a_new_one) {
+  if (probe().rekey) return;
+  net::SocketPair pair = tcp_pair();
+  const TrafficState state = sample_state(CipherSuite::aes_128_gcm_sha256);
+  CHECK_OK(attach_ulp(pair.first.get()));
+  CHECK_OK(install_key(pair.first.get(), KernelDirection::tx, state));
+  KernelWriter writer(pair.first.get(), state, true);
+  UserReader reader = user_reader(pair.second.get(), state);
+  CHECK_CODE(writer.update_key(false), system);
+  Fd file = file_of(bytes("from a file"));
+  off_t offset = 0;
+  CHECK_CODE(writer.write(bytes("x")), system);
+  CHECK_CODE(writer.write_control(ContentType::alert, hex("01 00")), system);
+  CHECK_CODE(writer.send_file(file.get(), &offset, 4), system);
+  CHECK_CODE(writer.update_key(false), system);
+  Buffer into(65536);
+  CHECK(next_record(reader, pair.second.get(), into).type == ContentType::handshake);
+  CHECK_OK(reader.update_key());
+  CHECK_CODE(reader.read(into), would_block);
+}
+
 TEST(a_key_is_not_used_beyond_its_limit) {
   ConnectionOptions limited = kKernel;
   limited.max_records_per_key = 64;

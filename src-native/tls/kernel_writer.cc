@@ -19,6 +19,7 @@ KernelWriter::KernelWriter(int fd, const TrafficState& state, bool rekey)
 KernelWriter::~KernelWriter() { explicit_bzero(&state_, sizeof state_); }
 
 Result<size_t> KernelWriter::write(Bytes data) {
+  if (!failure_.ok()) return failure_;
   if (data.empty()) return size_t{0};
   Result<size_t> sent = net::send_some(fd_, data);
   if (sent.ok() && *sent == data.size()) open_record_ = false;
@@ -35,12 +36,14 @@ Status KernelWriter::flush() {
 }
 
 Status KernelWriter::write_control(ContentType type, Bytes content) {
+  KTLS_TRY(failure_);
   KTLS_TRY(send_record(type, content));
   open_record_ = false;
   return {};
 }
 
 Result<size_t> KernelWriter::send_file(int file, off_t* offset, size_t count) {
+  if (!failure_.ok()) return failure_;
   if (count == 0) return size_t{0};
   Result<size_t> sent = net::send_file_some(fd_, file, offset, count);
   if (sent.ok()) open_record_ = *sent < count;
@@ -48,6 +51,7 @@ Result<size_t> KernelWriter::send_file(int file, off_t* offset, size_t count) {
 }
 
 Result<size_t> KernelWriter::splice_from(int pipe, size_t count, bool more) {
+  if (!failure_.ok()) return failure_;
   if (count == 0) return size_t{0};
   Result<size_t> sent = net::splice_some(fd_, pipe, count, more);
   if (sent.ok()) open_record_ = more || *sent < count;
@@ -65,8 +69,9 @@ Status KernelWriter::update_key(bool request_peer) {
   if (!rekey_)
     return Status::fail(Code::key_update_unsupported, "this kernel cannot change a key (Linux 6.14 can)");
   KTLS_TRY(write_control(ContentType::handshake, KeyUpdateMessage(request_peer).bytes));
-  KTLS_TRY(advance_secret(state_));
-  return install_key(fd_, KernelDirection::tx, state_);
+  failure_ = advance_secret(state_);
+  if (failure_.ok()) failure_ = install_key(fd_, KernelDirection::tx, state_);
+  return failure_;
 }
 
 uint64_t KernelWriter::records_under_key() const {

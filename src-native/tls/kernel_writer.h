@@ -31,6 +31,8 @@ class KernelWriter final : public RecordWriter {
   const int fd_;
   TrafficState state_;
   const bool rekey_;
+  // Why the kernel did not take the key that the peer was told of: nothing may follow under the old one.
+  Status failure_;
   // The kernel may hold a record that it would fill up before it sends it.
   bool open_record_ = false;
 };
