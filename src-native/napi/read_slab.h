@@ -12,8 +12,8 @@ namespace ktls::napi {
 // them the whole, which is why little is copied out instead (see Socket).
 class ReadSlab {
  public:
-  // At least kLeast bytes, until the next call. Empty when there is no memory, or the environment is
-  // going: its last turns of the loop may still bring events.
+  // At least kLeast bytes, until the next call. Empty when there is no memory, with an exception pending, or
+  // when the environment is going: its last turns of the loop may still bring events.
   MutableBytes room(Napi::Env env) {
     if (size_ - used_ < kLeast) {
       Napi::Buffer<uint8_t> fresh = Napi::Buffer<uint8_t>::New(env, kSize);

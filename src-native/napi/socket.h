@@ -63,6 +63,7 @@ class Socket : public Napi::ObjectWrap<Socket>, private PollOwner {
 
   // `polled`: the loop asks again while there is more.
   void read_available(bool polled);
+  void tell_no_memory();
   // False when that closed the socket.
   bool deliver_tickets();
   bool deliver(size_t length);

@@ -1,4 +1,6 @@
 // The reading half of Socket: what comes, to JavaScript.
+#include <errno.h>
+
 #include <algorithm>
 
 #include "napi/addon.h"
@@ -46,6 +48,7 @@ void Socket::read_available(bool polled) {
     MutableBytes room = slab.room(Env());
     if (room.empty()) {
       reading_ = false;
+      tell_no_memory();
       return;
     }
     room = room.first(std::min<size_t>(room.size(), 128 * 1024));
@@ -67,6 +70,13 @@ void Socket::read_available(bool polled) {
     }
     return;
   }
+}
+
+// Without an exception the environment is going, and nobody is left to be told.
+void Socket::tell_no_memory() {
+  if (!Env().IsExceptionPending()) return;
+  Env().GetAndClearPendingException();
+  call(on_end_, {to_error(Env(), Status::system("malloc", ENOMEM)), Napi::Number::New(Env(), -1)});
 }
 
 bool Socket::deliver_tickets() {
