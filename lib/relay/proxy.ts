@@ -149,9 +149,12 @@ export class ProxyServer extends EventEmitter<ProxyEvents> {
       throw error;
     }
     const relay = new Relay(async () => [near, far], { ...this.relayOptions, signal: this.aborting.signal });
-    // A listener may throw, and then nobody waits for it.
-    relay.catch(() => {});
-    this.emit('connection', relay, peer);
+    try {
+      this.emit('connection', relay, peer);
+    } catch (error) {
+      // By a listener: the relay runs all the same, and counts until it ends.
+      this.emit('connectionError', error as Error, peer);
+    }
     this.emit('connectionEnd', await relay, peer);
   }
 

@@ -160,9 +160,9 @@ t.test('more connections than allowed are turned away', async (t) => {
   t.equal((await readBytes(first, 1)).toString(), 'x');
 });
 
-t.test('a listener that throws ends nothing but is told of', async (t) => {
+t.test('a listener that throws ends nothing but is told of; the relay counts until it ends', async (t) => {
   const { port: target } = await echo(t);
-  const { server, port } = await proxy(t, { target });
+  const { server, port } = await proxy(t, { target, maxConnections: 1 });
   let handle: Relay | undefined;
   server.on('connection', (relay) => {
     handle = relay;
@@ -171,8 +171,16 @@ t.test('a listener that throws ends nothing but is told of', async (t) => {
   const failed = once(server, 'connectionError');
   const client = await dial(t, port);
   t.match(await failed, [{ message: 'by the listener' }]);
+  t.equal(server.connections, 1);
+  await closing(await dial(t, port));
+  t.equal(server.turnedAway, 1);
+  client.write('ping');
+  t.equal((await readBytes(client, 4)).toString(), 'ping');
+  const ended = once(server, 'connectionError');
   client.resetAndDestroy();
-  await until(() => handle?.failedSide === 'a', 'the relay, too, has failed');
+  t.match(await ended, [{ code: 'ECONNRESET' }]);
+  t.equal(handle?.failedSide, 'a');
+  await until(() => server.connections === 0, 'it counts no more');
 });
 
 t.test('an idle connection ends at its limit', async (t) => {
