@@ -77,8 +77,8 @@ class RecordWriter {
   // Whether update_key() can work here.
   virtual bool can_update_key() const = 0;
   // Sends KeyUpdate (RFC 8446, 4.6.3) and continues under the next key. would_block when there is
-  // no room yet; key_update_unsupported where the kernel cannot. Any other error stays: nothing can be written
-  // any more.
+  // no room yet; key_update_unsupported where the kernel cannot. Any other error stays: nothing can be
+  // written any more.
   virtual Status update_key(bool request_peer) = 0;
   // Records sent under the current key, also before the hand-over, for every key begins with number 0:
   // compare with kMaxRecordsPerKey. An upper bound where the kernel cuts the records.
